@@ -1,0 +1,1 @@
+//! The control plane: the JSON API, its OpenAPI document, metrics and health.

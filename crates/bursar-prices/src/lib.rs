@@ -1,0 +1,1 @@
+//! The price list: its files, their import, comparison and check, and the explanation of a priced call.

@@ -1,0 +1,1 @@
+//! Provider dialects without I/O: requests, responses, streams, usage, errors and labels.

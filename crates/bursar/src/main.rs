@@ -1,0 +1,2 @@
+//! The Bursar command line.
+fn main() {}
