@@ -1,0 +1,10 @@
+//! What the API answers with. Money is a decimal string in US dollars; unknown money is `null` beside
+//! `"priced": false`, never zero. Times are RFC 3339 in UTC.
+
+mod record;
+mod share;
+mod spend;
+
+pub use record::{AttributionAnswer, ExceptionAnswer, MeterAnswer, RecordAnswer, TimingsAnswer, UsageAnswer};
+pub use share::share_of;
+pub use spend::{SpendAnswer, SpendMeasures, SpendRowAnswer, TokensAnswer};
