@@ -20,7 +20,7 @@ pub mod rollup;
 pub mod time;
 pub mod usage;
 
-pub use identity::{Attribution, KeyId, RecordId, RequestId};
+pub use identity::{Attribution, KeyId, LabelField, LabelPolicy, RecordId, RequestId};
 pub use meter::{Meter, Provenance, Quantities};
 pub use money::{DecimalError, Money, Rounding, UnitPrice};
 pub use price::{LineBasis, PricedLine, PricedUsage, Unpriced, price_usage};
