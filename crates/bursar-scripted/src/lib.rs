@@ -1,1 +1,21 @@
-//! A scripted provider that keeps its own books, a trace replay and a load client: for the demo, benchmarks and tests.
+//! A scripted provider that keeps its own books, a trace replay and a load client: for the demo, benchmarks and
+//! tests.
+//!
+//! * [`provider`]: a real HTTP server that speaks OpenAI, Anthropic and Gemini; a [`script`] per request says how
+//!   it behaves.
+//! * [`books`]: what the provider itself says was used and what it cost, by its own [`price_table`].
+
+mod dialect;
+mod http1;
+mod route;
+mod schema_value;
+
+pub mod books;
+pub mod plan;
+pub mod price_table;
+pub mod provider;
+pub mod script;
+pub mod words;
+
+pub use books::{Books, Ending, Entry, Totals};
+pub use provider::ScriptedProvider;
