@@ -4,6 +4,9 @@
 //! * [`provider`]: a real HTTP server that speaks OpenAI, Anthropic and Gemini; a [`script`] per request says how
 //!   it behaves.
 //! * [`books`]: what the provider itself says was used and what it cost, by its own [`price_table`].
+//! * [`trace`] and [`replay`]: real request traces, and their replay through a base URL.
+//! * [`load`]: the load client, which measures what a gateway adds.
+//! * [`client`]: a light HTTP client that retries nothing.
 
 mod dialect;
 mod http1;
@@ -11,11 +14,17 @@ mod route;
 mod schema_value;
 
 pub mod books;
+pub mod client;
+pub mod load;
 pub mod plan;
 pub mod price_table;
 pub mod provider;
+pub mod replay;
+pub mod sample_call;
 pub mod script;
+pub mod trace;
 pub mod words;
 
 pub use books::{Books, Ending, Entry, Totals};
+pub use client::Client;
 pub use provider::ScriptedProvider;

@@ -22,6 +22,17 @@ pub(crate) fn head(
     text.into_bytes()
 }
 
+/// A whole `POST` request with a JSON body.
+pub(crate) fn request(host: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let mut text = String::with_capacity(256 + body.len());
+    let _ = write!(text, "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
+    for (name, value) in headers {
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    let _ = write!(text, "content-length: {}\r\n\r\n{body}", body.len());
+    text.into_bytes()
+}
+
 /// Appends one chunk of a chunked body. An empty one would end the body, so nothing is appended for it.
 pub(crate) fn chunk(into: &mut Vec<u8>, data: &[u8]) {
     if data.is_empty() {
