@@ -1,7 +1,19 @@
 //! Provider dialects without I/O: requests, responses, streams, usage, errors and labels.
 
+pub mod error_body;
 pub mod facts;
+pub mod labels;
+mod percent;
+pub mod request;
+pub mod splice;
 pub mod surface;
+pub mod tokens;
+pub mod usage_chunk;
 
+pub use error_body::{ErrorBody, ErrorKind, RenderedError};
 pub use facts::RequestFacts;
+pub use labels::Labels;
+pub use request::{BadRequest, ModelPlace, RequestView};
+pub use splice::{ask_for_usage, replace_model};
 pub use surface::{Dialect, Framing, Surface, Vendor};
+pub use usage_chunk::UsageChunkFilter;

@@ -1,0 +1,315 @@
+//! Goes through the content of a request, whatever its dialect, and hands texts and media to a [`Sink`].
+//!
+//! One set of rules serves every dialect: a string is text unless its key says that it is an id, a type or the
+//! bytes or address of a medium. Below a tool's arguments, results and schemas every string and key is text.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::scalar::{Key, Skip};
+use super::volume::{Medium, Volume};
+
+/// What takes the texts and media of a request.
+pub(super) trait Sink {
+    fn text(&mut self, text: &str);
+    fn number(&mut self, is_token_id: bool);
+    fn piece(&mut self, medium: Medium, bytes: u64);
+    /// An element of the outermost array, such as a message.
+    fn element(&mut self);
+}
+
+impl Sink for Volume {
+    fn text(&mut self, text: &str) {
+        self.add_text(text);
+    }
+
+    fn number(&mut self, is_token_id: bool) {
+        if is_token_id {
+            self.token_ids = self.token_ids.saturating_add(1);
+        } else {
+            self.ascii = self.ascii.saturating_add(2);
+        }
+    }
+
+    fn piece(&mut self, medium: Medium, bytes: u64) {
+        self.add_piece(medium, bytes);
+    }
+
+    fn element(&mut self) {
+        self.messages = self.messages.saturating_add(1);
+    }
+}
+
+/// What a string under a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Text of the conversation.
+    Text,
+    /// A word of the protocol, or an id.
+    Word,
+    /// The kind of the object, such as `input_image`.
+    Kind,
+    /// The MIME type of the bytes beside it.
+    Mime,
+    /// Bytes in base64, if the object is a medium.
+    Bytes,
+    /// The address or id of a medium, or a data URI.
+    Address,
+    /// Arguments, results and schemas of tools: all of it is text, the keys too.
+    Free,
+}
+
+fn role_of(key: &str) -> Role {
+    match key {
+        "role" | "id" | "tool_use_id" | "toolUseId" | "tool_call_id" | "call_id" | "signature" | "status"
+        | "encrypted_content" | "encrypted_reasoning" | "thoughtSignature" | "thought_signature" | "detail"
+        | "cache_control" | "cachePoint" | "index" | "format" | "display" | "strict" | "container_id" | "phase"
+        | "citations" | "server_label" | "authorization" | "headers" => Role::Word,
+        "type" => Role::Kind,
+        "media_type" | "mimeType" | "mime_type" => Role::Mime,
+        "data" | "bytes" | "file_data" | "b64_json" => Role::Bytes,
+        "url" | "image_url" | "video_url" | "document_url" | "audio_url" | "file_url" | "file_id" | "fileUri"
+        | "file_uri" | "uri" | "s3Location" | "image" | "video" | "audio" => Role::Address,
+        "args" | "response" | "input" | "input_schema" | "inputSchema" | "parameters" | "parametersJsonSchema"
+        | "responseSchema" | "responseJsonSchema" | "response_json_schema" | "schema" | "json" => Role::Free,
+        _ => Role::Text,
+    }
+}
+
+/// The medium that a key or an object's kind names.
+fn medium_of_word(word: &str) -> Option<Medium> {
+    match word {
+        "image" | "input_image" | "image_url" | "computer_screenshot" => Some(Medium::Picture),
+        "input_audio" | "audio" | "audio_url" => Some(Medium::Audio),
+        "video" | "video_url" | "input_video" => Some(Medium::Video),
+        "document" | "file" | "input_file" | "document_url" | "container_upload" => Some(Medium::Document),
+        _ => None,
+    }
+}
+
+/// What an object turned out to carry, until it is known which medium it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    bytes: Option<u64>,
+    address: bool,
+    medium: Option<Medium>,
+    /// Whether the MIME type says that it is text.
+    is_text: bool,
+}
+
+impl Found {
+    fn is_some(self) -> bool {
+        self.bytes.is_some() || self.address
+    }
+}
+
+/// Walks one value.
+pub(super) struct Walk<'s, S> {
+    pub(super) sink: &'s mut S,
+    pub(super) place: Place,
+}
+
+/// Where in the content a value stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    role: Role,
+    hint: Option<Medium>,
+    outermost: bool,
+    tokens: bool,
+}
+
+impl Place {
+    /// The value of a key of the body: messages, prompts, system texts, tools.
+    pub(super) const CONTENT: Place =
+        Place { role: Role::Text, hint: None, outermost: true, tokens: false };
+    /// The same where numbers may stand for tokens.
+    pub(super) const INPUT: Place = Place { role: Role::Text, hint: None, outermost: true, tokens: true };
+    /// Tools, functions and schemas.
+    pub(super) const FREE: Place = Place { role: Role::Free, hint: None, outermost: true, tokens: false };
+}
+
+impl<'de, S: Sink> DeserializeSeed<'de> for Walk<'_, S> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("content")
+    }
+
+    fn visit_unit<E>(self) -> Result<Found, E> {
+        Ok(Found::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Found, E> {
+        self.number()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Found, E> {
+        self.number()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Found, E> {
+        self.number()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Found, E> {
+        self.number()
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Found, E> {
+        let mut found = Found::default();
+        match self.place.role {
+            _ if is_data_uri(text) => found = data_uri(text),
+            Role::Text | Role::Free => self.sink.text(text),
+            Role::Word => {}
+            Role::Kind => found.medium = medium_of_word(text),
+            Role::Mime => {
+                found.medium = Medium::of_mime(text);
+                found.is_text = text.starts_with("text/");
+            }
+            Role::Bytes => found.bytes = Some(decoded_length(text)),
+            Role::Address => found.address = true,
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found, A::Error> {
+        let inner = Place { outermost: false, ..self.place };
+        loop {
+            let walk = Walk { sink: &mut *self.sink, place: inner };
+            let Some(found) = seq.next_element_seed(walk)? else { break };
+            if self.place.outermost {
+                self.sink.element();
+            }
+            settle(self.sink, found, self.place.hint);
+        }
+        Ok(Found::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+        if self.place.role == Role::Free {
+            return self.free_map(map);
+        }
+        let mut own = Found { medium: self.place.hint, ..Found::default() };
+        let mut kind = None;
+        while let Some(Key(key)) = map.next_key()? {
+            let role = role_of(&key);
+            if role == Role::Word {
+                map.next_value_seed(Skip)?;
+                continue;
+            }
+            let hint = medium_of_key(&key);
+            let place = Place { role, hint, outermost: false, tokens: false };
+            let found = map.next_value_seed(Walk { sink: &mut *self.sink, place })?;
+            match role {
+                Role::Kind => kind = found.medium,
+                Role::Mime => own = Found { medium: found.medium.or(own.medium), is_text: found.is_text, ..own },
+                _ => merge(&mut own, found, hint),
+            }
+        }
+        own.medium = own.medium.or(kind);
+        Ok(own)
+    }
+}
+
+impl<S: Sink> Walk<'_, S> {
+    fn number<E>(self) -> Result<Found, E> {
+        if self.place.tokens || self.place.role == Role::Free {
+            self.sink.number(self.place.tokens);
+        }
+        Ok(Found::default())
+    }
+
+    fn free_map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+        let place = Place { outermost: false, ..self.place };
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            self.sink.text(&key);
+            let found = map.next_value_seed(Walk { sink: &mut *self.sink, place })?;
+            settle(self.sink, found, None);
+        }
+        Ok(Found::default())
+    }
+}
+
+fn medium_of_key(key: &str) -> Option<Medium> {
+    match key {
+        "inlineData" | "inline_data" | "fileData" | "source" => None,
+        _ => medium_of_word(key),
+    }
+}
+
+/// Takes over what a value carried; a key that names the medium is the last to say which it is.
+fn merge(own: &mut Found, found: Found, hint: Option<Medium>) {
+    if !found.is_some() {
+        return;
+    }
+    own.bytes = match (own.bytes, found.bytes) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    };
+    own.address |= found.address;
+    own.medium = own.medium.or(found.medium).or(hint);
+    own.is_text |= found.is_text;
+}
+
+/// Counts what an element carried, once.
+fn settle<S: Sink>(sink: &mut S, found: Found, hint: Option<Medium>) {
+    if found.is_some() && !found.is_text {
+        if let Some(medium) = found.medium.or(hint) {
+            sink.piece(medium, found.bytes.unwrap_or(0));
+        }
+    }
+}
+
+/// Counts what the outermost value carried, where that is one object and no array.
+pub(super) fn settle_outermost<S: Sink>(sink: &mut S, found: Found) {
+    settle(sink, found, None);
+}
+
+fn is_data_uri(text: &str) -> bool {
+    text.len() > 5 && text.as_bytes()[..5].eq_ignore_ascii_case(b"data:") && text[5..].contains(";base64,")
+}
+
+fn data_uri(text: &str) -> Found {
+    let (mime, data) = text[5..].split_once(";base64,").unwrap_or(("", ""));
+    Found {
+        bytes: Some(decoded_length(data)),
+        address: false,
+        medium: Medium::of_mime(mime),
+        is_text: mime.starts_with("text/"),
+    }
+}
+
+/// How many bytes a base64 text stands for.
+fn decoded_length(base64: &str) -> u64 {
+    let digits = base64.len() - base64.bytes().rev().take_while(|&b| b == b'=').count();
+    digits as u64 * 3 / 4
+}
+
+/// A sink that counts with a function of a text, for tokenizers.
+pub(super) struct Counting<F> {
+    pub(super) of_text: F,
+    pub(super) total: u64,
+}
+
+impl<F: FnMut(&str) -> u64> Sink for Counting<F> {
+    fn text(&mut self, text: &str) {
+        self.total = self.total.saturating_add((self.of_text)(text));
+    }
+
+    fn number(&mut self, _: bool) {
+        self.total = self.total.saturating_add(1);
+    }
+
+    fn piece(&mut self, _: Medium, _: u64) {}
+
+    fn element(&mut self) {}
+}
