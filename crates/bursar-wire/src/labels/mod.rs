@@ -132,7 +132,11 @@ impl Labels {
                 Some(is) if *is == proposal.value => {}
                 Some(_) => notes.push(not_applied(field, proposal, "the key fixes this field")),
                 None if policy.allows(field) => *place = Some(proposal.value.clone()),
-                None => notes.push(not_applied(field, proposal, "the key does not leave this field to its caller")),
+                None => notes.push(not_applied(
+                    field,
+                    proposal,
+                    "the key does not leave this field to its caller",
+                )),
             }
         }
         self.merge_tags(&mut merged, policy, &mut notes);

@@ -2,9 +2,7 @@
 //! earlier line against the later.
 
 use bursar_core::LabelField;
-use bursar_core::LabelField::{
-    App, Consumer, Environment, ParentStep, Step, Task, Team, Tenant, Workflow,
-};
+use bursar_core::LabelField::{App, Consumer, Environment, ParentStep, Step, Task, Team, Tenant, Workflow};
 
 /// Groups of sources, in precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,9 +183,10 @@ pub const FIELD_NAMES: &[(&str, LabelField)] = &[
 pub(super) fn field_of_name(name: &str) -> Option<(LabelField, u16)> {
     let same = |known: &str| {
         known.len() == name.len()
-            && known.bytes().zip(name.bytes()).all(|(k, n)| {
-                k == n.to_ascii_lowercase() || (k == b'_' && (n == b'-' || n == b' '))
-            })
+            && known
+                .bytes()
+                .zip(name.bytes())
+                .all(|(k, n)| k == n.to_ascii_lowercase() || (k == b'_' && (n == b'-' || n == b' ')))
     };
     FIELD_NAMES.iter().zip(0u16..).find(|((known, _), _)| same(known)).map(|((_, field), i)| (*field, i))
 }
