@@ -6,6 +6,7 @@
 //! * [`books`]: what the provider itself says was used and what it cost, by its own [`price_table`].
 //! * [`trace`] and [`replay`]: real request traces, and their replay through a base URL.
 //! * [`load`]: the load client, which measures what a gateway adds.
+//! * [`soak`]: a long mix of calls, and the comparison of two accounts of it.
 //! * [`client`]: a light HTTP client that retries nothing.
 
 mod dialect;
@@ -22,6 +23,7 @@ pub mod provider;
 pub mod replay;
 pub mod sample_call;
 pub mod script;
+pub mod soak;
 pub mod trace;
 pub mod words;
 

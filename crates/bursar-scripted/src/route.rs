@@ -324,7 +324,9 @@ fn parts(path: &str) -> (Vec<&str>, Option<&str>) {
 }
 
 fn shape(request: &Request, parts: &[&str]) -> Shape {
-    let gemini_path = request.path.starts_with("/v1beta") || request.path.contains("enerateContent");
+    let gemini_path = request.path.starts_with("/v1beta")
+        || request.path.contains("enerateContent")
+        || request.header("x-goog-api-key").is_some();
     if request.header("anthropic-version").is_some() || parts.first() == Some(&"messages") {
         Shape::Anthropic
     } else if gemini_path && !request.path.contains("/openai/") {

@@ -27,7 +27,11 @@ pub(crate) fn in_stream(shape: Shape) -> Vec<u8> {
             let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
             format!("event: error\ndata: {body}\n\n")
         }
-        Shape::OpenAi | Shape::Gemini => format!("data: {}\n\n", body(shape, 500, message, "")),
+        Shape::OpenAi | Shape::Gemini => {
+            // One line: every line of a server-sent event would need its own `data:`.
+            let body: String = body(shape, 500, message, "").lines().map(str::trim_start).collect();
+            format!("data: {body}\n\n")
+        }
     }
     .into_bytes()
 }

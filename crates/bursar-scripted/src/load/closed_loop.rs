@@ -62,7 +62,7 @@ impl ClosedLoop {
             all[1].merge(&part[1])?;
         }
         let [direct, gateway] = all.map(|l| l.quantiles());
-        let half = u64::try_from(self.duration.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+        let half: u64 = u64::try_from(self.duration.as_millis() / 2).unwrap_or(u64::MAX).max(1);
         Ok(ClosedLoopReport {
             callers: self.callers,
             direct,

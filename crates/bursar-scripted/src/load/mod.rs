@@ -24,7 +24,7 @@ pub enum Way {
 }
 
 impl Way {
-    const fn of(odd: bool) -> Way {
+    const fn of_turn(odd: bool) -> Way {
         if odd { Way::Gateway } else { Way::Direct }
     }
 }

@@ -138,8 +138,8 @@ impl OpenLoop {
     fn way(&self, number: u64, workers: u64, offset: Duration) -> Way {
         match self.interleave {
             // By worker and round, so that every worker takes both ways.
-            Interleave::Calls => Way::of((number % workers + number / workers) % 2 == 1),
-            Interleave::Slices(slice) => Way::of((offset.as_nanos() / slice.as_nanos().max(1)) % 2 == 1),
+            Interleave::Calls => Way::of_turn((number % workers + number / workers) % 2 == 1),
+            Interleave::Slices(slice) => Way::of_turn((offset.as_nanos() / slice.as_nanos().max(1)) % 2 == 1),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! `bursar-load`: the scripted provider and the load on it, for developers.
 
+mod bench;
+mod gateway_process;
 mod provider;
+mod soak;
+mod stage;
+mod streams;
 
 use clap::{Parser, Subcommand};
 
@@ -14,12 +19,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the scripted provider until Ctrl-C.
+    /// Serve the scripted provider until Ctrl-C
     Provider(provider::Args),
+    /// Measure what the gateway adds to a call
+    Bench(bench::Args),
+    /// Run many streams at once and compare their bytes
+    Streams(streams::Args),
+    /// Send a long mix of calls, kill the gateway in its middle, and compare the two accounts of it
+    Soak(soak::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Provider(args) => provider::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Streams(args) => streams::run(&args),
+        Command::Soak(args) => soak::run(&args),
     }
 }
