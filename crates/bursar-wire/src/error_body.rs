@@ -345,12 +345,14 @@ mod tests {
 
     #[test]
     fn an_exhausted_budget_is_an_insufficient_quota_that_sdks_do_not_retry() {
-        let error =
-            ErrorBody::new(ErrorKind::QuotaExhausted, "Budget \"research\" has $0.02 left; this call may cost $4.10.")
-                .with_hint("It resets on 2026-08-01; lower max_tokens or ask its owner for more.")
-                .with_retry_after(Duration::from_millis(1500))
-                .with_request_id("req_1")
-                .with_detail("budget", "research");
+        let error = ErrorBody::new(
+            ErrorKind::QuotaExhausted,
+            "Budget \"research\" has $0.02 left; this call may cost $4.10.",
+        )
+        .with_hint("It resets on 2026-08-01; lower max_tokens or ask its owner for more.")
+        .with_retry_after(Duration::from_millis(1500))
+        .with_request_id("req_1")
+        .with_detail("budget", "research");
         let rendered = error.render(Dialect::OpenAi);
         assert_eq!((rendered.status, header(&rendered, "x-should-retry").as_deref()), (429, Some("false")));
         assert_eq!(header(&rendered, "retry-after").as_deref(), Some("2"));
@@ -375,7 +377,10 @@ mod tests {
         assert_eq!(anthropic["error"]["type"], "overloaded_error");
         assert_eq!(anthropic["request_id"], "req_1");
         let gemini = parsed(&error, Dialect::Gemini);
-        assert_eq!((&gemini["error"]["code"], &gemini["error"]["status"]), (&json!(503), &json!("UNAVAILABLE")));
+        assert_eq!(
+            (&gemini["error"]["code"], &gemini["error"]["status"]),
+            (&json!(503), &json!("UNAVAILABLE"))
+        );
         assert_eq!(gemini["error"]["details"][1]["retryDelay"], "3s");
         let bedrock = error.render(Dialect::Bedrock);
         assert_eq!(header(&bedrock, "x-amzn-errortype").as_deref(), Some("ServiceUnavailableException"));

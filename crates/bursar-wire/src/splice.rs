@@ -27,9 +27,7 @@ pub fn ask_for_usage(body: &[u8], view: &RequestView) -> Option<Vec<u8>> {
     }
     let fields = Fields::of(inner)?;
     Some(match fields.last("include_usage") {
-        Some(asked) => {
-            replace(body, options.start + asked.start..options.start + asked.end, b"true")
-        }
+        Some(asked) => replace(body, options.start + asked.start..options.start + asked.end, b"true"),
         None => insert_first(text, options.start, r#""include_usage":true"#),
     })
 }
@@ -124,7 +122,10 @@ mod tests {
     fn usage_is_asked_for_where_a_stream_did_not_ask() {
         for (body, expected) in [
             (r#"{"stream":true}"#, r#"{"stream_options":{"include_usage":true},"stream":true}"#),
-            (" { \"stream\" : true }\n", " {\"stream_options\":{\"include_usage\":true}, \"stream\" : true }\n"),
+            (
+                " { \"stream\" : true }\n",
+                " {\"stream_options\":{\"include_usage\":true}, \"stream\" : true }\n",
+            ),
             (
                 r#"{"stream":true,"stream_options":null}"#,
                 r#"{"stream":true,"stream_options":{"include_usage":true}}"#,
@@ -187,7 +188,10 @@ mod tests {
         )
         .expect("a form");
         let replaced = replace_model(body.as_bytes(), &view, "gpt-4o-transcribe");
-        assert_eq!(String::from_utf8(replaced).expect("text"), body.replace("whisper-1", "gpt-4o-transcribe"));
+        assert_eq!(
+            String::from_utf8(replaced).expect("text"),
+            body.replace("whisper-1", "gpt-4o-transcribe")
+        );
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

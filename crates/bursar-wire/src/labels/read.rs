@@ -154,20 +154,20 @@ fn end_user(labels: &mut Labels, source: Source, user: &str) {
         account_uuid: Option<String>,
         session_id: String,
     }
-    if user.starts_with('{') {
-        if let Ok(agent) = serde_json::from_str::<Agent>(user) {
-            labels.propose(Task, source, &agent.session_id);
-            let account = agent.account_uuid.filter(|a| !a.is_empty());
-            labels.propose(Consumer, source, account.or(agent.device_id).as_deref().unwrap_or(""));
-            return;
-        }
+    if user.starts_with('{')
+        && let Ok(agent) = serde_json::from_str::<Agent>(user)
+    {
+        labels.propose(Task, source, &agent.session_id);
+        let account = agent.account_uuid.filter(|a| !a.is_empty());
+        labels.propose(Consumer, source, account.or(agent.device_id).as_deref().unwrap_or(""));
+        return;
     }
-    if let Some((who, session)) = user.rsplit_once("_session_") {
-        if let Some((device, account)) = who.rsplit_once("_account_") {
-            labels.propose(Task, source, session);
-            labels.propose(Consumer, source, if account.is_empty() { device } else { account });
-            return;
-        }
+    if let Some((who, session)) = user.rsplit_once("_session_")
+        && let Some((device, account)) = who.rsplit_once("_account_")
+    {
+        labels.propose(Task, source, session);
+        labels.propose(Consumer, source, if account.is_empty() { device } else { account });
+        return;
     }
     labels.propose(Consumer, source, user);
 }

@@ -77,7 +77,10 @@ impl<'de> Visitor<'de> for Picking {
         Ok(Scalar::Natural(value))
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a negative number only has to be told from a natural one")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a negative number only has to be told from a natural one"
+    )]
     fn visit_i64<E>(self, value: i64) -> Result<Scalar<'de>, E> {
         Ok(u64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Natural))
     }

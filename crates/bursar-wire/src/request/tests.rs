@@ -79,7 +79,9 @@ fn limits_are_found_where_each_dialect_puts_them() {
 
 #[test]
 fn a_body_that_is_not_json_is_refused_with_its_position() {
-    for (body, at) in [(r#"{"model":}"#, 9), ("{\"a\":1,\n\"b\":tru}", 15), ("[1]", 0), ("hello", 0), ("{}x", 2)] {
+    for (body, at) in
+        [(r#"{"model":}"#, 9), ("{\"a\":1,\n\"b\":tru}", 15), ("[1]", 0), ("hello", 0), ("{}x", 2)]
+    {
         match chat(body) {
             Err(BadRequest::NotJson { at: is, reason }) => assert_eq!(is, at, "{body}: {reason}"),
             other => panic!("{body}: {other:?}"),
@@ -108,8 +110,7 @@ fn a_field_of_the_wrong_type_is_refused_by_name() {
 fn a_body_nested_without_end_is_refused_wherever_the_nesting_stands() {
     for key in ["messages", "tools", "unknown", "metadata", "stream_options"] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-            let body =
-                format!("{{\"{key}\":{}1{}}}", open.repeat(100_000), close.repeat(100_000));
+            let body = format!("{{\"{key}\":{}1{}}}", open.repeat(100_000), close.repeat(100_000));
             if key == "metadata" {
                 // A label as large as that is not read at all.
                 assert!(chat(&body).is_ok_and(|v| v.labels.tags().count() == 0));
@@ -159,7 +160,11 @@ fn text_in_the_arguments_and_results_of_tools_is_text_whatever_its_key() {
 
 #[test]
 fn tokens_given_as_numbers_count_as_tokens() {
-    let view = at(Surface::OpenAiEmbeddings, "/v1/embeddings", r#"{"model":"text-embedding-3-small","input":[[1,2,3],[4]]}"#);
+    let view = at(
+        Surface::OpenAiEmbeddings,
+        "/v1/embeddings",
+        r#"{"model":"text-embedding-3-small","input":[[1,2,3],[4]]}"#,
+    );
     assert_eq!(view.volume.token_ids, 4);
 }
 
@@ -187,7 +192,10 @@ fn a_form_says_its_model_and_counts_its_file() {
     )
     .expect("a form");
     assert_eq!((view.model.as_deref(), view.stream), (Some("whisper-1"), true));
-    assert_eq!((view.volume.pieces_of(Medium::Audio), view.volume.media_bytes[Medium::Audio as usize]), (1, 8));
+    assert_eq!(
+        (view.volume.pieces_of(Medium::Audio), view.volume.media_bytes[Medium::Audio as usize]),
+        (1, 8)
+    );
     let ModelPlace::Form(place) = view.model_place else { panic!("in the form") };
     assert_eq!(&body[place], b"whisper-1");
 }
@@ -200,7 +208,8 @@ fn a_form_that_cannot_be_taken_apart_is_refused() {
         ("multipart/form-data; boundary=x", "--x\r\nname=model\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", &"--x\r\n\r\n\r\n".repeat(400)),
     ] {
-        let result = RequestView::parse(Surface::OpenAiImages, "/v1/images/edits", Some(kind), body.as_bytes());
+        let result =
+            RequestView::parse(Surface::OpenAiImages, "/v1/images/edits", Some(kind), body.as_bytes());
         assert!(matches!(result, Err(BadRequest::BadForm(_))), "{kind} {result:?}");
     }
 }

@@ -62,17 +62,48 @@ enum Role {
 
 fn role_of(key: &str) -> Role {
     match key {
-        "role" | "id" | "tool_use_id" | "toolUseId" | "tool_call_id" | "call_id" | "signature" | "status"
-        | "encrypted_content" | "encrypted_reasoning" | "thoughtSignature" | "thought_signature" | "detail"
-        | "cache_control" | "cachePoint" | "index" | "format" | "display" | "strict" | "container_id" | "phase"
-        | "citations" | "server_label" | "authorization" | "headers" => Role::Word,
+        "role"
+        | "id"
+        | "tool_use_id"
+        | "toolUseId"
+        | "tool_call_id"
+        | "call_id"
+        | "signature"
+        | "status"
+        | "encrypted_content"
+        | "encrypted_reasoning"
+        | "thoughtSignature"
+        | "thought_signature"
+        | "detail"
+        | "cache_control"
+        | "cachePoint"
+        | "index"
+        | "format"
+        | "display"
+        | "strict"
+        | "container_id"
+        | "phase"
+        | "citations"
+        | "server_label"
+        | "authorization"
+        | "headers" => Role::Word,
         "type" => Role::Kind,
         "media_type" | "mimeType" | "mime_type" => Role::Mime,
         "data" | "bytes" | "file_data" | "b64_json" => Role::Bytes,
-        "url" | "image_url" | "video_url" | "document_url" | "audio_url" | "file_url" | "file_id" | "fileUri"
-        | "file_uri" | "uri" | "s3Location" | "image" | "video" | "audio" => Role::Address,
-        "args" | "response" | "input" | "input_schema" | "inputSchema" | "parameters" | "parametersJsonSchema"
-        | "responseSchema" | "responseJsonSchema" | "response_json_schema" | "schema" | "json" => Role::Free,
+        "url" | "image_url" | "video_url" | "document_url" | "audio_url" | "file_url" | "file_id"
+        | "fileUri" | "file_uri" | "uri" | "s3Location" | "image" | "video" | "audio" => Role::Address,
+        "args"
+        | "response"
+        | "input"
+        | "input_schema"
+        | "inputSchema"
+        | "parameters"
+        | "parametersJsonSchema"
+        | "responseSchema"
+        | "responseJsonSchema"
+        | "response_json_schema"
+        | "schema"
+        | "json" => Role::Free,
         _ => Role::Text,
     }
 }
@@ -121,8 +152,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The value of a key of the body: messages, prompts, system texts, tools.
-    pub(super) const CONTENT: Place =
-        Place { role: Role::Text, hint: None, outermost: true, tokens: false };
+    pub(super) const CONTENT: Place = Place { role: Role::Text, hint: None, outermost: true, tokens: false };
     /// The same where numbers may stand for tokens.
     pub(super) const INPUT: Place = Place { role: Role::Text, hint: None, outermost: true, tokens: true };
     /// Tools, functions and schemas.
@@ -211,7 +241,9 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
             let found = map.next_value_seed(Walk { sink: &mut *self.sink, place })?;
             match role {
                 Role::Kind => kind = found.medium,
-                Role::Mime => own = Found { medium: found.medium.or(own.medium), is_text: found.is_text, ..own },
+                Role::Mime => {
+                    own = Found { medium: found.medium.or(own.medium), is_text: found.is_text, ..own }
+                }
                 _ => merge(&mut own, found, hint),
             }
         }
@@ -262,10 +294,11 @@ fn merge(own: &mut Found, found: Found, hint: Option<Medium>) {
 
 /// Counts what an element carried, once.
 fn settle<S: Sink>(sink: &mut S, found: Found, hint: Option<Medium>) {
-    if found.is_some() && !found.is_text {
-        if let Some(medium) = found.medium.or(hint) {
-            sink.piece(medium, found.bytes.unwrap_or(0));
-        }
+    if found.is_some()
+        && !found.is_text
+        && let Some(medium) = found.medium.or(hint)
+    {
+        sink.piece(medium, found.bytes.unwrap_or(0));
     }
 }
 

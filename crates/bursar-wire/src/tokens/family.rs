@@ -70,20 +70,42 @@ impl Family {
         let name = name.strip_prefix("ft:").unwrap_or(name);
         let starts = |with: &[&str]| with.iter().any(|w| name.starts_with(w));
         let holds = |with: &[&str]| with.iter().any(|w| lower.contains(w));
-        const O200K: &[&str] =
-            &["gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-5", "gpt-oss", "gpt-realtime", "chatgpt-", "o1", "o3", "o4", "codex-"];
+        const O200K: &[&str] = &[
+            "gpt-4o",
+            "gpt-4.1",
+            "gpt-4.5",
+            "gpt-5",
+            "gpt-oss",
+            "gpt-realtime",
+            "chatgpt-",
+            "o1",
+            "o3",
+            "o4",
+            "codex-",
+        ];
         const CL100K: &[&str] = &["gpt-4", "gpt-3.5", "gpt-35", "text-embedding-3", "text-embedding-ada"];
         match () {
             () if starts(O200K) || holds(&["openai.gpt-oss"]) => Family::O200k,
             () if starts(CL100K) => Family::Cl100k,
             () if holds(&["claude"]) => Family::Claude,
             () if holds(&["gemini", "gemma", "text-embedding-00"]) => Family::Gemini,
-            () if holds(&["mistral", "mixtral", "codestral", "magistral", "ministral", "devstral", "pixtral"]) => {
+            () if holds(&[
+                "mistral",
+                "mixtral",
+                "codestral",
+                "magistral",
+                "ministral",
+                "devstral",
+                "pixtral",
+            ]) =>
+            {
                 Family::Mistral
             }
             () if holds(&["deepseek", "qwen", "kimi", "moonshot", "glm-"]) => Family::Chinese,
             () if holds(&["grok"]) => Family::Grok,
-            () if holds(&["command", "cohere", "embed-v", "embed-english", "embed-multilingual"]) => Family::Cohere,
+            () if holds(&["command", "cohere", "embed-v", "embed-english", "embed-multilingual"]) => {
+                Family::Cohere
+            }
             () if holds(&["nova-", "titan"]) => Family::Amazon,
             () if holds(&["llama"]) => Family::Llama,
             () => Family::Other,
@@ -121,7 +143,8 @@ impl Family {
     pub fn overhead(self, volume: &Volume) -> u64 {
         let figures = self.figures();
         let marks = volume.messages.saturating_mul(figures.message);
-        let tools = volume.tools.saturating_mul(figures.tool) + if volume.tools > 0 { figures.tools } else { 0 };
+        let tools =
+            volume.tools.saturating_mul(figures.tool) + if volume.tools > 0 { figures.tools } else { 0 };
         marks.saturating_add(tools).saturating_add(self.media_tokens(volume))
     }
 
@@ -134,7 +157,8 @@ impl Family {
         // 258 tokens a second of film; film is stored at about 250 kB a second.
         let video = bytes(Medium::Video) / 1000;
         // A page of a document has about 2,000 tokens as text and picture, and about 50 kB.
-        let documents = (bytes(Medium::Document) / 25).max(volume.pieces_of(Medium::Document).saturating_mul(500));
+        let documents =
+            (bytes(Medium::Document) / 25).max(volume.pieces_of(Medium::Document).saturating_mul(500));
         pictures.saturating_add(audio).saturating_add(video).saturating_add(documents)
     }
 }

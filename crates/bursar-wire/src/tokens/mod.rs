@@ -2,18 +2,19 @@
 //! family elsewhere.
 
 mod family;
+mod vocabulary;
 
 use std::sync::LazyLock;
 
 use bursar_core::Provenance;
-use tiktoken_rs::CoreBPE;
 
 use crate::request::Volume;
+use vocabulary::Vocabulary;
 
 pub use family::Family;
 
-static O200K: LazyLock<Option<CoreBPE>> = LazyLock::new(|| tiktoken_rs::o200k_base().ok());
-static CL100K: LazyLock<Option<CoreBPE>> = LazyLock::new(|| tiktoken_rs::cl100k_base().ok());
+static O200K: LazyLock<Option<Vocabulary>> = LazyLock::new(Vocabulary::o200k);
+static CL100K: LazyLock<Option<Vocabulary>> = LazyLock::new(Vocabulary::cl100k);
 
 /// Counts the tokens of texts that come in pieces. Pieces are counted each for itself: a word that is split
 /// between two pieces may count one token more than it has.
@@ -61,7 +62,7 @@ impl TextCounter {
     #[must_use]
     pub fn tokens_of(&self, text: &str) -> u64 {
         match self.encoding() {
-            Some(encoding) => encoding.encode_ordinary(text).len() as u64,
+            Some(encoding) => encoding.count(text),
             None => {
                 let mut volume = Volume::default();
                 volume.add_text(text);
@@ -70,7 +71,7 @@ impl TextCounter {
         }
     }
 
-    fn encoding(&self) -> Option<&'static CoreBPE> {
+    fn encoding(&self) -> Option<&'static Vocabulary> {
         match self.family {
             Family::O200k => O200K.as_ref(),
             Family::Cl100k => CL100K.as_ref(),
