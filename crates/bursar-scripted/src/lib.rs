@@ -9,6 +9,7 @@
 //! * [`soak`]: a long mix of calls, and the comparison of two accounts of it.
 //! * [`client`]: a light HTTP client that retries nothing.
 
+mod compress;
 mod dialect;
 mod http1;
 mod route;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use crate::books::{Books, Draft};
+use crate::compress::compressed;
 use crate::dialect::errors::{self, Shape};
 use crate::dialect::openai_files::{Shelf, ShelfCall, multipart};
 use crate::dialect::{
@@ -236,6 +237,10 @@ impl Desk {
         (draft.told, draft.tokens) = (plan.tell_usage, plan.tokens);
         let mut answer = write(&plan, ask.stream, draft);
         answer.headers.extend(call.usual_headers());
+        let accepts = call.request.header("accept-encoding").is_some_and(|e| e.contains("gzip"));
+        if script.gzip && accepts {
+            answer = compressed(answer);
+        }
         Routed { answer, script }
     }
 

@@ -29,6 +29,8 @@ pub struct Script {
     pub stall_after: Option<usize>,
     /// Write a stream in pieces of so many bytes, wherever that cuts the frames.
     pub split: Option<usize>,
+    /// Compress the answer, where the caller accepts gzip; a stream is flushed after each frame.
+    pub gzip: bool,
     /// Leave usage out of the answer.
     pub no_usage: bool,
     /// Tokens sent, all together; otherwise a quarter of the prompt's characters.
@@ -96,8 +98,8 @@ impl Script {
                 name.push('-');
             }
             name.push_str(part);
-            if name == "no-usage" {
-                self.no_usage = true;
+            if matches!(name.as_str(), "no-usage" | "gzip") {
+                self.set(&name, "")?;
                 name.clear();
             }
         }
@@ -117,6 +119,7 @@ impl Script {
             "error-after" => self.error_after = Some(count(number()?)),
             "stall-after" | "stall" => self.stall_after = Some(count(number()?)),
             "split" => self.split = Some(count(number()?).max(1)),
+            "gzip" => self.gzip = true,
             "no-usage" => self.no_usage = true,
             "input-tokens" | "input" => self.input = Some(number()?),
             "cached" => self.cached = number()?,

@@ -16,9 +16,9 @@ pub enum Trace {
     AzureConversation,
     /// Code completions at Azure, November 2023.
     AzureCode,
-    /// Conversations at Moonshot AI, 2024.
+    /// Conversations at Moonshot AI, from the Mooncake traces.
     MooncakeConversation,
-    /// Synthetic long-context tasks at Moonshot AI, 2024.
+    /// The synthetic one of the Mooncake traces, with longer prompts.
     MooncakeSynthetic,
 }
 

@@ -1,6 +1,7 @@
 //! The provider over a real socket: what it answers and what it books must be one.
 
 use std::future::pending;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,4 +278,18 @@ async fn a_chunked_request_body_is_read_like_any_other() {
         b\r\n{\"model\":\"g\r\n1d\r\npt-4o-mini\",\"messages\":[{}]}\r\n0\r\n\r\n";
     let reply = provider.client.call(raw).await.unwrap();
     assert_eq!((reply.status, &whole(&reply)["model"]), (200, &json!("gpt-4o-mini-2024-07-18")));
+}
+
+#[tokio::test]
+async fn a_compressed_stream_holds_the_same_events() {
+    let provider = running().await;
+    let body = json!({"model": "gpt-4o-mini", "stream": true, "messages": []});
+    let script = "x-scripted: id=same;seed=1;output-tokens=9";
+    let plain = provider.post("/v1/chat/completions", &format!("{script}\r\n"), &body).await.unwrap();
+    let headers = format!("{script};gzip\r\naccept-encoding: gzip, br\r\n");
+    let packed = provider.post("/v1/chat/completions", &headers, &body).await.unwrap();
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut text).unwrap();
+    assert_eq!(text, plain.body);
 }

@@ -7,8 +7,8 @@ use crate::books::Draft;
 use crate::words;
 
 pub(crate) const IMAGES_SURFACE: &str = "openai.images";
-pub(crate) const SPEECH_SURFACE: &str = "openai.speech";
-pub(crate) const TRANSCRIPTION_SURFACE: &str = "openai.transcriptions";
+pub(crate) const SPEECH_SURFACE: &str = "openai.audio_speech";
+pub(crate) const TRANSCRIPTION_SURFACE: &str = "openai.audio_transcriptions";
 
 /// A PNG of one transparent pixel.
 const PIXEL: &str =

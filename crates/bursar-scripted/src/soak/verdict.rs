@@ -176,7 +176,7 @@ fn judge(verdict: &mut Verdict, case: &Case<'_>) {
         verdict.fault(case.tag, "the provider began a call that the gateway does not know", detail(case));
         return;
     }
-    if complete.len() > 1 {
+    if complete.len() + stopped.min(complete.len()) > 1 {
         verdict.duplicated += 1;
         verdict.fault(case.tag, "one call is complete twice", detail(case));
         return;
@@ -233,6 +233,14 @@ fn rules(case: &Case<'_>, complete: &[&&Booked], stopped: usize) -> Result<(), &
         }
         Way::Broken | Way::NotSent if !case.outcome.near_a_kill && !ended(case, "upstream_error") => {
             Err("broken, and neither by a kill nor by the provider")
+        }
+        Way::Broken
+            if !case.entries.is_empty()
+                && complete.is_empty()
+                && stopped == 0
+                && !ended(case, "upstream_error") =>
+        {
+            Err("in flight at a kill, and not marked gateway_stopped")
         }
         _ => Ok(()),
     }

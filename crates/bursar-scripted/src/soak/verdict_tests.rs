@@ -78,6 +78,11 @@ fn a_call_in_flight_at_a_kill_is_neither_lost_nor_complete() {
     assert!(verdict.agrees(), "{verdict:?}");
     assert_eq!((verdict.in_flight_at_a_kill, verdict.in_flight_completed_by_provider), (1, 1));
     assert_eq!((verdict.complete_in_both, verdict.provider_nanos), (0, 0));
+    let unmarked =
+        compare(std::slice::from_ref(&killed), &[draft(1).completed()], &[record(1, "client_cancelled")]);
+    assert_eq!(unmarked.faults[0].what, "in flight at a kill, and not marked gateway_stopped");
+    let both = [record(1, "complete"), Booked { response_id: None, attempt: 1, ..in_flight.clone() }];
+    assert_eq!(compare(std::slice::from_ref(&killed), &[draft(1).completed()], &both).duplicated, 1);
     let no_kill = compare(&[outcome(1, Way::Broken)], &[draft(1).completed()], &[in_flight]);
     assert!(!no_kill.agrees());
     let gone = compare(&[killed], &[draft(1).completed()], &[]);
