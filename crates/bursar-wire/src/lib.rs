@@ -1,11 +1,15 @@
 //! Provider dialects without I/O: requests, responses, streams, usage, errors and labels.
 
+pub mod aws_event_stream;
 pub mod error_body;
 pub mod facts;
 pub mod labels;
+pub mod meter;
 mod percent;
 pub mod request;
+pub mod sieve;
 pub mod splice;
+pub mod sse;
 pub mod surface;
 pub mod tokens;
 pub mod usage_chunk;
@@ -13,6 +17,7 @@ pub mod usage_chunk;
 pub use error_body::{ErrorBody, ErrorKind, RenderedError};
 pub use facts::RequestFacts;
 pub use labels::Labels;
+pub use meter::{Recording, RecordingError, ResponseMeter, meter_recording};
 pub use request::{BadRequest, ModelPlace, RequestView};
 pub use splice::{ask_for_usage, replace_model};
 pub use surface::{Dialect, Framing, Surface, Vendor};
