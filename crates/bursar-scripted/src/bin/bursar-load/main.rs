@@ -3,6 +3,7 @@
 mod bench;
 mod gateway_process;
 mod provider;
+mod replay;
 mod soak;
 mod stage;
 mod streams;
@@ -25,6 +26,8 @@ enum Command {
     Bench(bench::Args),
     /// Run many streams at once and compare their bytes
     Streams(streams::Args),
+    /// Replay the real request traces
+    Replay(replay::Args),
     /// Send a long mix of calls, kill the gateway in its middle, and compare the two accounts of it
     Soak(soak::Args),
 }
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Command::Provider(args) => provider::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Streams(args) => streams::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Soak(args) => soak::run(&args),
     }
 }
