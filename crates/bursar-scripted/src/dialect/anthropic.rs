@@ -76,7 +76,7 @@ pub(super) fn stop_reason(plan: &Plan) -> &'static str {
 pub(super) fn usage(plan: &Plan, output: u64) -> String {
     let t = &plan.tokens;
     format!(
-        r#"{{"input_tokens":{},"cache_creation_input_tokens":{},"cache_read_input_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":{}}},"output_tokens":{output},"service_tier":"standard"}}"#,
+        r#"{{"input_tokens":{},"cache_creation_input_tokens":{},"cache_read_input_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":{},"ephemeral_1h_input_tokens":{}}},"output_tokens":{output},"service_tier":"standard","inference_geo":"not_available"}}"#,
         t.fresh_input(),
         t.cache_write_5m + t.cache_write_1h,
         t.cached,

@@ -138,7 +138,7 @@ pub(super) fn object(plan: &Plan, body: &Value, id: &str, state: &State) -> Stri
     };
     let incomplete = if state.status == "incomplete" { r#"{"reason":"max_output_tokens"}"# } else { "null" };
     format!(
-        r#"{{"id":"{id}","object":"response","created_at":{},"status":"{}","background":false,"error":null,"incomplete_details":{incomplete},"instructions":{},"max_output_tokens":{},"max_tool_calls":null,"model":{},"output":{},"parallel_tool_calls":{},"previous_response_id":{},"prompt_cache_key":{},"reasoning":{},"safety_identifier":{},"service_tier":"default","store":{},"temperature":{},"text":{},"tool_choice":{},"tools":{},"top_logprobs":0,"top_p":{},"truncation":"disabled","usage":{},"user":{},"metadata":{}}}"#,
+        r#"{{"id":"{id}","object":"response","created_at":{},"status":"{}","background":false,"billing":{{"payer":"developer"}},"error":null,"incomplete_details":{incomplete},"instructions":{},"max_output_tokens":{},"max_tool_calls":null,"model":{},"output":{},"parallel_tool_calls":{},"previous_response_id":{},"prompt_cache_key":{},"prompt_cache_retention":null,"reasoning":{},"safety_identifier":{},"service_tier":"default","store":{},"temperature":{},"text":{},"tool_choice":{},"tools":{},"top_logprobs":0,"top_p":{},"truncation":"disabled","usage":{},"user":{},"metadata":{}}}"#,
         plan.created,
         state.status,
         echo("instructions", "null"),

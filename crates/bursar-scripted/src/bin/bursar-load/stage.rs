@@ -30,6 +30,9 @@ pub(crate) struct GatewayArgs {
     /// Use no gateway: compare the provider with itself, to see what the measurement can tell apart.
     #[arg(long, conflicts_with = "gateway_at")]
     no_gateway: bool,
+    /// Keep the gateway's configuration, data and log, and say where they are.
+    #[arg(long)]
+    keep: bool,
 }
 
 /// The provider of a run, on its own thread. It ends with the value.
@@ -51,14 +54,21 @@ pub(crate) struct Stage {
     _folder: TempFolder,
 }
 
-/// A folder under the system's temporary one that is removed with the value.
+/// A folder under the system's temporary one that is removed with the value, unless it is to be kept.
 #[derive(Debug)]
-struct TempFolder(PathBuf);
+struct TempFolder {
+    path: PathBuf,
+    keep: bool,
+}
 
 impl Drop for TempFolder {
     fn drop(&mut self) {
+        if self.keep {
+            eprintln!("kept: {}", self.path.display());
+            return;
+        }
         // A folder that cannot be removed is left for the system to clean.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
@@ -68,14 +78,14 @@ impl Stage {
         let provider = ProviderThread::start(args.provider_port, books)?;
         let folder = std::env::temp_dir().join(format!("bursar-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        let folder = TempFolder(folder);
+        let folder = TempFolder { path: folder, keep: args.keep };
         let (gateway, process) = match args.gateway_at {
             Some(address) => (address, None),
             None if args.no_gateway => (provider.address, None),
             None => {
                 let url = format!("http://{}", provider.address);
                 let binary = std::path::absolute(&args.gateway)?;
-                let mut gateway = Gateway::prepare(&binary, &folder.0, &url)?;
+                let mut gateway = Gateway::prepare(&binary, &folder.path, &url)?;
                 gateway.start()?;
                 (gateway.address(), Some(gateway))
             }
