@@ -171,24 +171,22 @@ impl Books {
 
     /// Books one call. A file that cannot be written to is reported in the log; the totals go on.
     pub fn book(&self, entry: Entry) {
+        self.ledger().book(entry);
+    }
+
+    /// Books a call if `hand_over` says that its last byte has been handed over. Nobody can read the books
+    /// between the two: whoever has the whole answer finds it booked.
+    pub fn book_if<E>(
+        &self,
+        entry: Option<Entry>,
+        hand_over: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<bool, E> {
         let mut ledger = self.ledger();
-        match entry.ending {
-            Ending::Completed => {
-                ledger.totals.completed.add(&entry);
-                ledger.totals.by_model.entry(entry.model.clone()).or_default().add(&entry);
-            }
-            Ending::Cut => ledger.totals.cut.add(&entry),
-            Ending::Refused => *ledger.totals.refused.entry(entry.status).or_default() += 1,
+        let done = hand_over()?;
+        if let (true, Some(entry)) = (done, entry) {
+            ledger.book(entry);
         }
-        if let Some(file) = ledger.file.as_mut() {
-            let written = serde_json::to_writer(&mut *file, &entry).map_err(io::Error::from);
-            if let Err(error) = written.and_then(|()| file.write_all(b"\n")) {
-                tracing::error!(%error, "the provider's books could not be written to their file");
-            }
-        }
-        if let Some(kept) = ledger.kept.as_mut() {
-            kept.push(entry);
-        }
+        Ok(done)
     }
 
     /// The totals so far.
@@ -206,6 +204,28 @@ impl Books {
     /// Writes what is buffered to the file.
     pub fn flush(&self) -> io::Result<()> {
         self.ledger().file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Ledger {
+    fn book(&mut self, entry: Entry) {
+        match entry.ending {
+            Ending::Completed => {
+                self.totals.completed.add(&entry);
+                self.totals.by_model.entry(entry.model.clone()).or_default().add(&entry);
+            }
+            Ending::Cut => self.totals.cut.add(&entry),
+            Ending::Refused => *self.totals.refused.entry(entry.status).or_default() += 1,
+        }
+        if let Some(file) = self.file.as_mut() {
+            let written = serde_json::to_writer(&mut *file, &entry).map_err(io::Error::from);
+            if let Err(error) = written.and_then(|()| file.write_all(b"\n")) {
+                tracing::error!(%error, "the provider's books could not be written to their file");
+            }
+        }
+        if let Some(kept) = self.kept.as_mut() {
+            kept.push(entry);
+        }
     }
 }
 

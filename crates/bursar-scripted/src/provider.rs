@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::books::{Books, Draft, Entry};
+use crate::books::{Books, Draft};
 use crate::dialect::errors::{self, Shape};
 use crate::dialect::{Answer, Body, Frame};
 use crate::http1::{BadMessage, Inbound, chunk, head, last_chunk};
@@ -80,15 +80,15 @@ async fn connection(mut socket: TcpStream, desk: Arc<Desk>) {
             Err(bad) => {
                 let status = if matches!(bad, BadMessage::TooLarge) { 413 } else { 400 };
                 let answer = errors::answer(Shape::OpenAi, status, &bad.to_string(), "");
-                let _ = Reply { socket: &mut socket, script: &Script::default(), watch: false }
-                    .give(answer, &desk.books)
-                    .await;
+                let script = Script::default();
+                // The connection is closed next, whether or not the error reached its caller.
+                let _ = Reply::new(&mut socket, &script, &desk.books, false).give(answer).await;
                 return;
             }
         };
         let Routed { answer, script } = desk.route(&request);
         let watch = !inbound.has_more();
-        let given = Reply { socket: &mut socket, script: &script, watch }.give(answer, &desk.books).await;
+        let given = Reply::new(&mut socket, &script, &desk.books, watch).give(answer).await;
         if !matches!(given, Ok(End::Whole)) || !request.keep_alive {
             return;
         }
@@ -108,54 +108,57 @@ enum End {
 struct Reply<'a> {
     socket: &'a mut TcpStream,
     script: &'a Script,
+    books: &'a Books,
     /// Whether the socket may be watched for the caller's leaving: not while more requests wait in it.
     watch: bool,
+    status: u16,
+    /// What the books will say; `None` once they say it, or where they say nothing.
+    draft: Option<Draft>,
+    /// Tokens handed over so far.
+    produced: u64,
 }
 
-impl Reply<'_> {
+impl<'a> Reply<'a> {
+    fn new(socket: &'a mut TcpStream, script: &'a Script, books: &'a Books, watch: bool) -> Reply<'a> {
+        Reply { socket, script, books, watch, status: 200, draft: None, produced: 0 }
+    }
+
     /// Gives the answer and books it by how far it came.
-    async fn give(mut self, answer: Answer, books: &Books) -> io::Result<End> {
+    async fn give(mut self, answer: Answer) -> io::Result<End> {
         let Answer { status, content_type, headers, body, draft } = answer;
-        let mut produced = 0;
+        (self.status, self.draft) = (status, draft);
         let result = if self.pause(self.script.delay).await {
             match body {
                 Body::Whole(body) => {
                     let mut bytes = head(status, content_type, &headers, Some(body.len()));
                     bytes.extend_from_slice(&body);
-                    self.whole(bytes, body.len()).await
+                    self.whole(&bytes, body.len()).await
                 }
                 Body::Stream { frames, failure } => {
                     let head = head(status, content_type, &headers, None);
-                    self.stream(head, &frames, &failure, &mut produced).await
+                    self.stream(head, &frames, &failure).await
                 }
             }
         } else {
             Ok(End::Early)
         };
-        if let Some(draft) = draft {
-            books.book(entry(draft, status, &result, produced));
+        if let Some(draft) = self.draft.take() {
+            self.books.book(draft.cut(self.produced));
         }
         result
     }
 
     /// Writes head and body at once, or the head and so many bytes of the body as the script allows.
-    async fn whole(&mut self, bytes: Vec<u8>, body: usize) -> io::Result<End> {
+    async fn whole(&mut self, bytes: &[u8], body: usize) -> io::Result<End> {
         if let Some(after) = self.script.abort_after.filter(|&after| after < body) {
             self.socket.write_all(&bytes[..bytes.len() - body + after]).await?;
             return Ok(End::Early);
         }
-        self.socket.write_all(&bytes).await?;
-        Ok(End::Whole)
+        self.last(bytes).await
     }
 
     /// Writes a stream frame by frame, each as one chunk; frames without a pause between them go together.
-    async fn stream(
-        &mut self,
-        head: Vec<u8>,
-        frames: &[Frame],
-        failure: &[u8],
-        produced: &mut u64,
-    ) -> io::Result<End> {
+    async fn stream(&mut self, head: Vec<u8>, frames: &[Frame], failure: &[u8]) -> io::Result<End> {
         let script = self.script;
         let mut waiting = head;
         for (i, frame) in frames.iter().enumerate() {
@@ -176,11 +179,34 @@ impl Reply<'_> {
                     self.write(&mut waiting).await?;
                 }
             }
-            *produced = frame.produced;
+            self.produced = frame.produced;
         }
         waiting.extend_from_slice(last_chunk());
-        self.write(&mut waiting).await?;
-        Ok(End::Whole)
+        self.last(&waiting).await
+    }
+
+    /// Writes the end of the answer; it is booked in the moment in which the last byte is handed over.
+    async fn last(&mut self, bytes: &[u8]) -> io::Result<End> {
+        let mut rest = bytes;
+        loop {
+            self.socket.writable().await?;
+            let entry = self.draft.clone().map(|draft| match self.status {
+                status if status >= 400 => draft.refused(status),
+                _ => draft.completed(),
+            });
+            let done = self.books.book_if(entry, || {
+                match self.socket.try_write(rest) {
+                    Ok(written) => rest = &rest[written..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+                Ok(rest.is_empty())
+            })?;
+            if done {
+                self.draft = None;
+                return Ok(End::Whole);
+            }
+        }
     }
 
     async fn end_early(&mut self, failure: &[u8]) -> io::Result<End> {
@@ -225,13 +251,5 @@ impl Reply<'_> {
                 }
             },
         }
-    }
-}
-
-fn entry(draft: Draft, status: u16, result: &io::Result<End>, produced: u64) -> Entry {
-    match result {
-        _ if status >= 400 => draft.refused(status),
-        Ok(End::Whole) => draft.completed(),
-        Ok(End::Early) | Err(_) => draft.cut(produced),
     }
 }

@@ -1,7 +1,6 @@
 //! `bursar-load replay`.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bursar_scripted::Books;
@@ -63,10 +62,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         replay(&rows, &options, show, stop).await
     });
     bar.finish_and_clear();
-    // A call is booked just after its last byte: the books are whole when the provider has ended.
-    let books = Arc::clone(&stage.provider.books);
-    drop(stage);
-    let totals = books.totals();
+    let totals = stage.provider.books.totals();
     if args.json {
         let calls = serde_json::json!({"sent": end.sent, "answered": end.answered, "failed": end.failed});
         println!("{}", serde_json::json!({"calls": calls, "provider": totals}));

@@ -3,8 +3,6 @@
 mod drive;
 mod records;
 
-use std::sync::Arc;
-
 use anyhow::{Context as _, bail};
 use bursar_scripted::soak::{Verdict, compare};
 use bursar_scripted::{Books, Totals};
@@ -69,9 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     gateway.stop()?;
     bar.set_message("reading the records");
     let records = records::read(&gateway).context("read the gateway's records")?;
-    // A call is booked just after its last byte: the books are whole when the provider has ended.
-    let books = Arc::clone(&stage.provider.books);
-    drop(stage);
+    let books = &stage.provider.books;
     let verdict = compare(&driven.outcomes, &books.entries(), &records);
     bar.finish_and_clear();
     let report = Report { verdict, provider: books.totals(), kills: driven.kills, took_ms };
