@@ -26,6 +26,8 @@ pub struct Ask {
     pub schema: Option<Value>,
     /// Whether the caller wants reasoning.
     pub thinks: bool,
+    /// Whether the caller wants the probability of each token.
+    pub probabilities: bool,
     /// Characters of the prompt.
     pub characters: u64,
     /// How many answers are wanted.
@@ -72,6 +74,8 @@ pub struct Plan {
     pub tokens: Tokens,
     /// Whether usage is told.
     pub tell_usage: bool,
+    /// Whether the probability of each token is told.
+    pub probabilities: bool,
     /// How many times the answer is given.
     pub choices: u64,
     /// The seed, from which ids inside the answer follow.
@@ -106,6 +110,7 @@ impl Plan {
             at_limit,
             tokens,
             tell_usage: ask.tell_usage && !script.no_usage,
+            probabilities: ask.probabilities,
             choices,
             seed,
             created: 1_767_225_600 + seed % 10_000_000,

@@ -293,3 +293,12 @@ async fn a_compressed_stream_holds_the_same_events() {
     flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut text).unwrap();
     assert_eq!(text, plain.body);
 }
+
+#[tokio::test]
+async fn probabilities_are_told_for_each_token_where_they_are_asked_for() {
+    let provider = running().await;
+    let body = json!({"model": "gpt-4o-mini", "messages": [], "logprobs": true});
+    let reply =
+        provider.post("/v1/chat/completions", "x-scripted: output-tokens=4\r\n", &body).await.unwrap();
+    assert_eq!(whole(&reply)["choices"][0]["logprobs"]["content"].as_array().unwrap().len(), 4);
+}

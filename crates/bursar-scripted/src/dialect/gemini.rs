@@ -34,6 +34,7 @@ pub(crate) fn ask(model: &str, stream: bool, body: &Value) -> Ask {
             + characters(&body["systemInstruction"])
             + characters(&body["tools"]),
         choices: config["candidateCount"].as_u64().unwrap_or(1),
+        ..Ask::default()
     }
 }
 

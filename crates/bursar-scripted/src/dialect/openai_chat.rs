@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::errors::{Shape, in_stream};
 use super::{Answer, Frames, characters, quoted};
 use crate::books::Draft;
-use crate::plan::{Ask, Content, Plan};
+use crate::plan::{Ask, Content, Piece, Plan};
 
 pub(crate) const SURFACE: &str = "openai.chat_completions";
 const FINGERPRINT: &str = "fp_560af6e559";
@@ -21,6 +21,7 @@ pub(crate) fn ask(body: &Value) -> Ask {
         seed: body["seed"].as_u64(),
         tool: tool(body),
         schema: schema(&body["response_format"]),
+        probabilities: body["logprobs"] == true,
         thinks: body["reasoning_effort"].as_str().is_some_and(|e| e != "none"),
         characters: characters(&body["messages"]) + characters(&body["tools"]),
         choices: body["n"].as_u64().unwrap_or(1),
@@ -78,6 +79,18 @@ pub(crate) fn usage(plan: &Plan) -> String {
     )
 }
 
+/// The probabilities of the pieces' tokens, where they were asked for: all alike, for nothing was drawn.
+fn logprobs(plan: &Plan, pieces: &[Piece]) -> String {
+    if !plan.probabilities {
+        return "null".to_owned();
+    }
+    let token = |piece: &Piece| {
+        format!(r#"{{"token":{},"logprob":-0.25,"bytes":null,"top_logprobs":[]}}"#, quoted(&piece.text))
+    };
+    let tokens: Vec<String> = pieces.iter().map(token).collect();
+    format!(r#"{{"content":[{}],"refusal":null}}"#, tokens.join(","))
+}
+
 fn whole(plan: &Plan, draft: Draft) -> Answer {
     let message = match &plan.content {
         Content::Text(_) => {
@@ -92,8 +105,13 @@ fn whole(plan: &Plan, draft: Draft) -> Answer {
         ),
     };
     let finish = finish_reason(plan);
+    let probabilities = logprobs(plan, plan.content.pieces());
     let choices: Vec<String> = (0..plan.choices)
-        .map(|i| format!(r#"{{"index":{i},"message":{message},"logprobs":null,"finish_reason":"{finish}"}}"#))
+        .map(|i| {
+            format!(
+                r#"{{"index":{i},"message":{message},"logprobs":{probabilities},"finish_reason":"{finish}"}}"#
+            )
+        })
         .collect();
     let usage = if plan.tell_usage { format!(r#""usage":{},"#, usage(plan)) } else { String::new() };
     let body = format!(
@@ -116,9 +134,11 @@ fn streamed(plan: &Plan, draft: Draft) -> Answer {
     let close = if plan.tell_usage { r#"],"usage":null}"# } else { "]}" };
     let mut frames = Frames::default();
     for i in 0..plan.choices {
-        let mut delta = |delta: &str, finish: &str, tokens: u64| {
-            let choice =
-                format!(r#"{{"index":{i},"delta":{delta},"logprobs":null,"finish_reason":{finish}}}"#);
+        let mut delta = |delta: &str, pieces: &[Piece], finish: &str, tokens: u64| {
+            let probabilities = if pieces.is_empty() { "null".to_owned() } else { logprobs(plan, pieces) };
+            let choice = format!(
+                r#"{{"index":{i},"delta":{delta},"logprobs":{probabilities},"finish_reason":{finish}}}"#
+            );
             frames.data(&format!("{open}{choice}{close}"), tokens);
         };
         let opening = match &plan.content {
@@ -129,7 +149,7 @@ fn streamed(plan: &Plan, draft: Draft) -> Answer {
                 quoted(name)
             ),
         };
-        delta(&opening, "null", if i == 0 { plan.tokens.reasoning } else { 0 });
+        delta(&opening, &[], "null", if i == 0 { plan.tokens.reasoning } else { 0 });
         for piece in plan.content.pieces() {
             let text = quoted(&piece.text);
             let part = match &plan.content {
@@ -138,9 +158,9 @@ fn streamed(plan: &Plan, draft: Draft) -> Answer {
                     format!(r#"{{"tool_calls":[{{"index":0,"function":{{"arguments":{text}}}}}]}}"#)
                 }
             };
-            delta(&part, "null", piece.tokens);
+            delta(&part, std::slice::from_ref(piece), "null", piece.tokens);
         }
-        delta("{}", &quoted(finish_reason(plan)), 0);
+        delta("{}", &[], &quoted(finish_reason(plan)), 0);
     }
     if plan.tell_usage {
         frames.data(&format!(r#"{open}],"usage":{}}}"#, usage(plan)), 0);
