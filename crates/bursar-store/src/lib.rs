@@ -1,1 +1,35 @@
 //! Durable truth: the journal, the usage log, the cubes and the registry of keys, embedded in SQLite.
+//!
+//! The request path only appends to a journal file. One writer thread takes the journal into the database, each
+//! piece in one transaction together with how far it has read, so that nothing is booked twice. What is
+//! guaranteed, and under which durability, is in `docs/concepts/truth-on-disk.md`.
+//!
+//! * [`Store`]: opening, progress and settlement of attempts.
+//! * [`Reader`]: the usage log, the cubes and the state of health, beside a running server.
+//! * [`KeyDirectory`]: virtual keys.
+
+mod attempt;
+mod codec;
+mod cubes;
+mod database;
+mod drain;
+mod error;
+mod in_flight;
+mod journal;
+mod keys;
+mod lock;
+mod options;
+mod reader;
+mod replay;
+mod schema;
+mod shorten;
+mod store;
+mod usage_log;
+mod writer;
+
+pub use attempt::{InFlight, OpenAttempt, Recovery};
+pub use error::StoreError;
+pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
+pub use options::{Durability, StoreOptions};
+pub use reader::{Dimension, Health, Reader, SpendQuery, SpendRow, UnpricedModel, UsageQuery};
+pub use store::{Store, StoreStatus};
