@@ -1,1 +1,21 @@
-//! The price list: its files, their import, comparison and check, and the explanation of a priced call.
+//! The price list as files, their import from published lists, and the explained price of a call.
+//!
+//! Pure: texts come in, rows and texts go out. Reading and writing files is the caller's.
+//!
+//! * [`file`]: the format of `prices/<provider>.toml`, read with every problem at once, written the same each time.
+//! * [`book`]: all rows together, with the version that identifies them.
+//! * [`call`]: what a call costs, and why, line by line.
+//! * [`import`]: rows from LiteLLM's and models.dev's published lists, and their cross-check.
+//! * [`compare`]: what differs between two lists.
+
+pub mod book;
+pub mod call;
+pub mod compare;
+pub mod date;
+mod embedded;
+pub mod file;
+pub mod import;
+
+pub use book::PriceBook;
+pub use call::{CallFacts, PricedCall, cost_of_call, price_call};
+pub use file::{PriceFileErrors, PriceFileProblem};

@@ -1,0 +1,52 @@
+//! The price files that are built in.
+
+use std::sync::{Arc, LazyLock};
+
+use crate::book::PriceBook;
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => {
+        const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../prices/", $name)))),+];
+    };
+}
+
+files!(
+    "alibaba.toml",
+    "anthropic.toml",
+    "azure.toml",
+    "bedrock.toml",
+    "cohere.toml",
+    "deepseek.toml",
+    "fireworks.toml",
+    "gemini.toml",
+    "groq.toml",
+    "mistral.toml",
+    "moonshot.toml",
+    "openai.toml",
+    "openrouter.toml",
+    "perplexity.toml",
+    "together.toml",
+    "vertex.toml",
+    "xai.toml",
+);
+
+pub(crate) fn book() -> &'static Arc<PriceBook> {
+    static BOOK: LazyLock<Arc<PriceBook>> = LazyLock::new(|| {
+        let book = PriceBook::from_files(FILES.iter().copied());
+        Arc::new(book.unwrap_or_else(|errors| panic!("the built-in price files are damaged: {errors}")))
+    });
+    &BOOK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_files_can_be_read_and_hold_the_large_providers() {
+        let rows = book().list.rows();
+        for provider in ["openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "bedrock"] {
+            assert!(rows.iter().any(|r| r.provider == provider), "{provider}");
+        }
+    }
+}
