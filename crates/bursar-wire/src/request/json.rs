@@ -24,9 +24,9 @@ const CONTENT: &[(&str, Place)] = &[
     ("systemInstruction", Place::CONTENT),
     ("system_instruction", Place::CONTENT),
     ("instructions", Place::CONTENT),
-    ("tools", Place::FREE),
-    ("toolConfig", Place::FREE),
-    ("functions", Place::FREE),
+    ("tools", Place::SCHEMA),
+    ("toolConfig", Place::SCHEMA),
+    ("functions", Place::SCHEMA),
     ("texts", Place::CONTENT),
     ("inputs", Place::CONTENT),
     ("images", Place::CONTENT),
@@ -39,15 +39,20 @@ const CONTENT: &[(&str, Place)] = &[
     ("singleEmbeddingParams", Place::CONTENT),
     ("requests", Place::CONTENT),
     ("instances", Place::CONTENT),
-    ("response_format", Place::FREE),
-    ("text", Place::FREE),
+    ("response_format", Place::SCHEMA),
+    ("text", Place::SCHEMA),
+    ("output_config", Place::SCHEMA),
+    ("output_format", Place::SCHEMA),
+    ("outputConfig", Place::SCHEMA),
     ("suffix", Place::CONTENT),
 ];
 
-/// Keys whose elements are tools.
+/// Keys whose value is tools.
 const TOOLS: [&str; 3] = ["tools", "toolConfig", "functions"];
-/// Keys whose elements are no messages.
-const NOT_MESSAGES: [&str; 4] = ["system", "systemInstruction", "response_format", "text"];
+/// Keys that say in which form the answer is to come.
+const FORMATS: [&str; 5] = ["response_format", "text", "output_config", "output_format", "outputConfig"];
+/// Keys whose value is one message, whatever its parts.
+const AS_ONE: [&str; 4] = ["system", "systemInstruction", "system_instruction", "content"];
 
 const OUTPUT_LIMITS: &[&str] = &[
     "maxOutputTokens",
@@ -81,7 +86,7 @@ pub(super) fn parse(surface: Surface, body: &[u8]) -> Result<RequestView, BadReq
     let text = utf8(body)?;
     let mut json = serde_json::Deserializer::from_str(text);
     let top = json
-        .deserialize_map(TopVisitor { volume_of: surface })
+        .deserialize_map(TopVisitor { surface })
         .and_then(|top| json.end().map(|()| top))
         .map_err(|e| explain(text, &e))?;
     Ok(view_of(top))
@@ -135,8 +140,23 @@ fn explain(text: &str, error: &serde_json::Error) -> BadRequest {
     }
 }
 
+/// Whether the surface wraps its texts in messages.
+fn has_messages(surface: Surface) -> bool {
+    !matches!(
+        surface,
+        Surface::OpenAiEmbeddings
+            | Surface::OpenAiCompletions
+            | Surface::OpenAiModerations
+            | Surface::OpenAiSpeech
+            | Surface::OpenAiImages
+            | Surface::GeminiEmbed
+            | Surface::CohereEmbed
+            | Surface::CohereRerank
+    )
+}
+
 struct TopVisitor {
-    volume_of: Surface,
+    surface: Surface,
 }
 
 impl<'de> Visitor<'de> for TopVisitor {
@@ -157,8 +177,10 @@ impl<'de> Visitor<'de> for TopVisitor {
                 map.next_value_seed(Skip)?;
             }
         }
-        if matches!(self.volume_of, Surface::OpenAiModels | Surface::AnthropicModels) {
-            top.volumes.clear();
+        if !has_messages(self.surface) {
+            for (_, volume) in &mut top.volumes {
+                volume.messages = 0;
+            }
         }
         Ok(top)
     }
@@ -171,13 +193,11 @@ impl<'de> Top<'de> {
         let found = map.next_value_seed(Walk { sink: &mut volume, place })?;
         settle_outermost(&mut volume, found);
         if TOOLS.contains(&key) {
-            volume.tools = volume.messages;
-            volume.tool_characters = volume.characters();
             volume.messages = 0;
-        } else if NOT_MESSAGES.contains(&key) {
-            volume.messages = 0;
-        } else if volume.messages == 0 && volume.characters() > 0 {
-            volume.messages = 1;
+        } else if FORMATS.contains(&key) {
+            (volume.messages, volume.tools) = (0, 0);
+        } else if AS_ONE.contains(&key) || volume.messages == 0 {
+            volume.messages = u64::from(volume.characters() > 0);
         }
         self.volumes.retain(|(j, _)| *j != i);
         self.volumes.push((i, volume));

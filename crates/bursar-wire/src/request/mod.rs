@@ -8,6 +8,7 @@
 mod form;
 mod json;
 mod path;
+mod role;
 mod scalar;
 mod volume;
 mod walk;
@@ -157,8 +158,8 @@ impl RequestView {
     }
 
     /// The tokens that the request sends, counted from the body with the model's own tokenizer where there is
-    /// one: for calls whose answer reports nothing. Text of a model without a known tokenizer, pictures, audio
-    /// and documents are estimated, and then the whole is [`Provenance::Estimated`].
+    /// one: for calls whose answer reports nothing. Text of a model without a known tokenizer, tools, pictures,
+    /// audio and documents are estimated, and then the whole is [`Provenance::Estimated`].
     #[must_use]
     pub fn count_input(&self, body: &[u8]) -> (u64, Provenance) {
         let counter = || TextCounter::new(self.model.as_deref());
@@ -167,7 +168,8 @@ impl RequestView {
         }
         let Ok(texts) = json::count(body, counter) else { return self.estimate_input() };
         let rest = tokens::overhead(self.model.as_deref(), &self.volume);
-        let exact = !self.volume.has_media();
+        let volume = &self.volume;
+        let exact = !volume.has_media() && volume.tools == 0 && volume.schema_words == 0;
         (texts.saturating_add(rest), if exact { Provenance::Counted } else { Provenance::Estimated })
     }
 }

@@ -85,10 +85,8 @@ impl<'de> Visitor<'de> for Picking {
         Ok(u64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Natural))
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     fn visit_f64<E>(self, value: f64) -> Result<Scalar<'de>, E> {
-        let whole = value.fract() == 0.0 && (0.0..9e15).contains(&value);
-        Ok(if whole { Scalar::Natural(value as u64) } else { Scalar::Number(value) })
+        Ok(whole_or_number(value))
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Scalar<'de>, E> {
@@ -107,6 +105,10 @@ impl<'de> Visitor<'de> for Picking {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
         let mut fields = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
+            if key == NUMBER_KEY {
+                let Key(number) = map.next_value()?;
+                return Ok(number.parse::<f64>().map_or(Scalar::Number(f64::NAN), whole_or_number));
+            }
             match self.0.iter().find(|k| **k == key) {
                 Some(&name) => fields.push((name, map.next_value()?)),
                 None => map.next_value_seed(Skip)?,
@@ -115,6 +117,17 @@ impl<'de> Visitor<'de> for Picking {
         Ok(Scalar::Object(fields))
     }
 }
+
+/// A number such as `4.0` is the whole number that it means.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+fn whole_or_number<'a>(value: f64) -> Scalar<'a> {
+    let whole = value.fract() == 0.0 && (0.0..9e15).contains(&value);
+    if whole { Scalar::Natural(value as u64) } else { Scalar::Number(value) }
+}
+
+/// How serde_json hands over a number that it keeps as text, which it does where some crate of the build asks for
+/// exact decimals: as an object of this one key.
+pub(super) const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// A key, borrowed where it has no escapes.
 pub(super) struct Key<'a>(pub(super) Cow<'a, str>);

@@ -146,6 +146,15 @@ fn media_are_counted_as_media_in_every_dialect_and_their_bytes_are_no_text() {
 }
 
 #[test]
+fn a_text_file_counts_as_its_text_and_sealed_thoughts_apart() {
+    let body = r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"text/plain","data":"QUJDREVG"}},
+        {"text":"x","thoughtSignature":"abcd"}]}],"input":[{"content":[{"file_data":"data:text/plain;base64,QUJD"}]}]}"#;
+    let volume = chat(body).expect("a request").volume;
+    assert_eq!((volume.file_text, volume.opaque, volume.characters()), (9, 4, 1));
+    assert_eq!(volume.pieces, [0; 4]);
+}
+
+#[test]
 fn text_in_the_arguments_and_results_of_tools_is_text_whatever_its_key() {
     let view = chat(
         r#"{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"x","name":"f",
@@ -155,7 +164,15 @@ fn text_in_the_arguments_and_results_of_tools_is_text_whatever_its_key() {
     .expect("a request");
     assert!(!view.volume.has_media());
     assert_eq!((view.volume.messages, view.volume.tools), (1, 1));
-    assert!(view.volume.characters() > 10 + "dataurltype".len() as u64);
+    // The tool's name is text, and the argument's names and values; the schema's words are counted apart.
+    assert_eq!(view.volume.characters(), ("f".len() + "dataabcdurlefghtypeij".len() + "f".len()) as u64);
+    assert_eq!(view.volume.schema_words, 7);
+    let body =
+        r#"{"tools":[{"name":"f","input_schema":{"properties":{"name":{"type":"string"},"type":{}}}}]}"#;
+    let view = chat(body).expect("a request");
+    assert_eq!((view.volume.tools, view.volume.characters()), (1, ("f".len() + "nametype".len()) as u64));
+    let gemini = r#"{"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"}]}]}"#;
+    assert_eq!(chat(gemini).expect("a request").volume.tools, 2);
 }
 
 #[test]
@@ -166,6 +183,9 @@ fn tokens_given_as_numbers_count_as_tokens() {
         r#"{"model":"text-embedding-3-small","input":[[1,2,3],[4]]}"#,
     );
     assert_eq!(view.volume.token_ids, 4);
+    let view =
+        chat(r#"{"messages":[{"content":[{"args":{"x":1.5}}]}],"tools":[{"top":0.5}]}"#).expect("numbers");
+    assert_eq!(view.volume.characters(), ("x".len() + 2 + "top".len() + 2) as u64);
 }
 
 #[test]

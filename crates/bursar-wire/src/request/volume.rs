@@ -46,8 +46,12 @@ pub struct Volume {
     pub messages: u64,
     /// Tools and functions on offer.
     pub tools: u64,
-    /// Characters (of any kind) in the descriptions of tools, which are in the sums above too.
-    pub tool_characters: u64,
+    /// Bytes of text files that are sent along; they are in no sum of text.
+    pub file_text: u64,
+    /// Characters of thoughts and the like in a form that only the provider reads.
+    pub opaque: u64,
+    /// Words of JSON Schema in tools and answer formats; they are in no sum of text.
+    pub schema_words: u64,
     /// How many pieces of each medium, in the order of [`Medium::ALL`].
     pub pieces: [u64; 4],
     /// Their bytes, as far as they are sent along; a piece that is only named by an address has none.
@@ -78,7 +82,9 @@ impl Volume {
             (&mut self.token_ids, more.token_ids),
             (&mut self.messages, more.messages),
             (&mut self.tools, more.tools),
-            (&mut self.tool_characters, more.tool_characters),
+            (&mut self.schema_words, more.schema_words),
+            (&mut self.file_text, more.file_text),
+            (&mut self.opaque, more.opaque),
         ] {
             *mine = mine.saturating_add(theirs);
         }
@@ -100,9 +106,9 @@ impl Volume {
         self.pieces[medium as usize]
     }
 
-    /// Whether it carries anything but text.
+    /// Whether it carries anything but text that can be read as it stands.
     #[must_use]
     pub fn has_media(&self) -> bool {
-        self.pieces.iter().any(|&p| p > 0)
+        self.pieces.iter().any(|&p| p > 0) || self.file_text > 0 || self.opaque > 0
     }
 }

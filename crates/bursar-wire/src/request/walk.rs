@@ -7,13 +7,22 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::scalar::{Key, Skip};
+use super::role::{Role, medium_of_word};
+use super::scalar::{Key, NUMBER_KEY, Skip};
 use super::volume::{Medium, Volume};
 
 /// What takes the texts and media of a request.
 pub(super) trait Sink {
     fn text(&mut self, text: &str);
     fn number(&mut self, is_token_id: bool);
+    /// A word of JSON Schema, as a key or as a value.
+    fn schema_word(&mut self);
+    /// A tool, by its name.
+    fn tool(&mut self);
+    /// Bytes of a text file.
+    fn file_text(&mut self, bytes: u64);
+    /// Characters that only the provider can read.
+    fn opaque(&mut self, characters: u64);
     fn piece(&mut self, medium: Medium, bytes: u64);
     /// An element of the outermost array, such as a message.
     fn element(&mut self);
@@ -32,90 +41,28 @@ impl Sink for Volume {
         }
     }
 
+    fn schema_word(&mut self) {
+        self.schema_words = self.schema_words.saturating_add(1);
+    }
+
+    fn tool(&mut self) {
+        self.tools = self.tools.saturating_add(1);
+    }
+
+    fn file_text(&mut self, bytes: u64) {
+        self.file_text = self.file_text.saturating_add(bytes);
+    }
+
+    fn opaque(&mut self, characters: u64) {
+        self.opaque = self.opaque.saturating_add(characters);
+    }
+
     fn piece(&mut self, medium: Medium, bytes: u64) {
         self.add_piece(medium, bytes);
     }
 
     fn element(&mut self) {
         self.messages = self.messages.saturating_add(1);
-    }
-}
-
-/// What a string under a key is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    /// Text of the conversation.
-    Text,
-    /// A word of the protocol, or an id.
-    Word,
-    /// The kind of the object, such as `input_image`.
-    Kind,
-    /// The MIME type of the bytes beside it.
-    Mime,
-    /// Bytes in base64, if the object is a medium.
-    Bytes,
-    /// The address or id of a medium, or a data URI.
-    Address,
-    /// Arguments, results and schemas of tools: all of it is text, the keys too.
-    Free,
-}
-
-fn role_of(key: &str) -> Role {
-    match key {
-        "role"
-        | "id"
-        | "tool_use_id"
-        | "toolUseId"
-        | "tool_call_id"
-        | "call_id"
-        | "signature"
-        | "status"
-        | "encrypted_content"
-        | "encrypted_reasoning"
-        | "thoughtSignature"
-        | "thought_signature"
-        | "detail"
-        | "cache_control"
-        | "cachePoint"
-        | "index"
-        | "format"
-        | "display"
-        | "strict"
-        | "container_id"
-        | "phase"
-        | "citations"
-        | "server_label"
-        | "authorization"
-        | "headers" => Role::Word,
-        "type" => Role::Kind,
-        "media_type" | "mimeType" | "mime_type" => Role::Mime,
-        "data" | "bytes" | "file_data" | "b64_json" => Role::Bytes,
-        "url" | "image_url" | "video_url" | "document_url" | "audio_url" | "file_url" | "file_id"
-        | "fileUri" | "file_uri" | "uri" | "s3Location" | "image" | "video" | "audio" => Role::Address,
-        "args"
-        | "response"
-        | "input"
-        | "input_schema"
-        | "inputSchema"
-        | "parameters"
-        | "parametersJsonSchema"
-        | "responseSchema"
-        | "responseJsonSchema"
-        | "response_json_schema"
-        | "schema"
-        | "json" => Role::Free,
-        _ => Role::Text,
-    }
-}
-
-/// The medium that a key or an object's kind names.
-fn medium_of_word(word: &str) -> Option<Medium> {
-    match word {
-        "image" | "input_image" | "image_url" | "computer_screenshot" => Some(Medium::Picture),
-        "input_audio" | "audio" | "audio_url" => Some(Medium::Audio),
-        "video" | "video_url" | "input_video" => Some(Medium::Video),
-        "document" | "file" | "input_file" | "document_url" | "container_upload" => Some(Medium::Document),
-        _ => None,
     }
 }
 
@@ -127,6 +74,8 @@ pub(super) struct Found {
     medium: Option<Medium>,
     /// Whether the MIME type says that it is text.
     is_text: bool,
+    /// Whether the value is an object.
+    is_object: bool,
 }
 
 impl Found {
@@ -156,7 +105,7 @@ impl Place {
     /// The same where numbers may stand for tokens.
     pub(super) const INPUT: Place = Place { role: Role::Text, hint: None, outermost: true, tokens: true };
     /// Tools, functions and schemas.
-    pub(super) const FREE: Place = Place { role: Role::Free, hint: None, outermost: true, tokens: false };
+    pub(super) const SCHEMA: Place = Place { role: Role::Schema, hint: None, outermost: true, tokens: false };
 }
 
 impl<'de, S: Sink> DeserializeSeed<'de> for Walk<'_, S> {
@@ -198,7 +147,9 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
         let mut found = Found::default();
         match self.place.role {
             _ if is_data_uri(text) => found = data_uri(text),
-            Role::Text | Role::Free => self.sink.text(text),
+            Role::Text | Role::Free | Role::Schema | Role::Named => self.sink.text(text),
+            Role::Opaque => self.sink.opaque(text.len() as u64),
+            Role::SchemaWord => self.sink.schema_word(),
             Role::Word => {}
             Role::Kind => found.medium = medium_of_word(text),
             Role::Mime => {
@@ -216,7 +167,7 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
         loop {
             let walk = Walk { sink: &mut *self.sink, place: inner };
             let Some(found) = seq.next_element_seed(walk)? else { break };
-            if self.place.outermost {
+            if self.place.outermost && found.is_object {
                 self.sink.element();
             }
             settle(self.sink, found, self.place.hint);
@@ -225,18 +176,22 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
-        if self.place.role == Role::Free {
+        if matches!(self.place.role, Role::Free | Role::Schema | Role::SchemaWord | Role::Named) {
             return self.free_map(map);
         }
-        let mut own = Found { medium: self.place.hint, ..Found::default() };
+        let mut own = Found { medium: self.place.hint, is_object: true, ..Found::default() };
         let mut kind = None;
         while let Some(Key(key)) = map.next_key()? {
-            let role = role_of(&key);
+            if key == NUMBER_KEY {
+                map.next_value_seed(Skip)?;
+                return self.number();
+            }
+            let role = Role::of(&key);
             if role == Role::Word {
                 map.next_value_seed(Skip)?;
                 continue;
             }
-            let hint = medium_of_key(&key);
+            let hint = medium_of_word(&key);
             let place = Place { role, hint, outermost: false, tokens: false };
             let found = map.next_value_seed(Walk { sink: &mut *self.sink, place })?;
             match role {
@@ -254,27 +209,37 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
 
 impl<S: Sink> Walk<'_, S> {
     fn number<E>(self) -> Result<Found, E> {
-        if self.place.tokens || self.place.role == Role::Free {
-            self.sink.number(self.place.tokens);
+        match self.place.role {
+            Role::SchemaWord => self.sink.schema_word(),
+            Role::Free | Role::Schema | Role::Named => self.sink.number(false),
+            _ if self.place.tokens => self.sink.number(true),
+            _ => {}
         }
         Ok(Found::default())
     }
 
+    /// Arguments and schemas: the keys are text too, but for the words of JSON Schema in a schema.
     fn free_map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
-        let place = Place { outermost: false, ..self.place };
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            self.sink.text(&key);
+            if key == NUMBER_KEY {
+                map.next_value_seed(Skip)?;
+                return self.number();
+            }
+            let own = self.place.role;
+            let word = if matches!(own, Role::Free | Role::Named) { None } else { Role::in_schema(&key) };
+            match word {
+                Some(_) => self.sink.schema_word(),
+                None => self.sink.text(&key),
+            }
+            if word.is_some() && key == "name" {
+                self.sink.tool();
+            }
+            let role = if own == Role::Free { Role::Free } else { word.unwrap_or(Role::Schema) };
+            let place = Place { role, outermost: false, ..self.place };
             let found = map.next_value_seed(Walk { sink: &mut *self.sink, place })?;
             settle(self.sink, found, None);
         }
-        Ok(Found::default())
-    }
-}
-
-fn medium_of_key(key: &str) -> Option<Medium> {
-    match key {
-        "inlineData" | "inline_data" | "fileData" | "source" => None,
-        _ => medium_of_word(key),
+        Ok(Found { is_object: true, ..Found::default() })
     }
 }
 
@@ -294,8 +259,9 @@ fn merge(own: &mut Found, found: Found, hint: Option<Medium>) {
 
 /// Counts what an element carried, once.
 fn settle<S: Sink>(sink: &mut S, found: Found, hint: Option<Medium>) {
-    if found.is_some()
-        && !found.is_text
+    if found.is_text {
+        sink.file_text(found.bytes.unwrap_or(0));
+    } else if found.is_some()
         && let Some(medium) = found.medium.or(hint)
     {
         sink.piece(medium, found.bytes.unwrap_or(0));
@@ -318,6 +284,7 @@ fn data_uri(text: &str) -> Found {
         address: false,
         medium: Medium::of_mime(mime),
         is_text: mime.starts_with("text/"),
+        is_object: false,
     }
 }
 
@@ -327,7 +294,7 @@ fn decoded_length(base64: &str) -> u64 {
     digits as u64 * 3 / 4
 }
 
-/// A sink that counts with a function of a text, for tokenizers.
+/// A sink that counts with a function of a text, for tokenizers; words of schemas are the volume's.
 pub(super) struct Counting<F> {
     pub(super) of_text: F,
     pub(super) total: u64,
@@ -341,6 +308,14 @@ impl<F: FnMut(&str) -> u64> Sink for Counting<F> {
     fn number(&mut self, _: bool) {
         self.total = self.total.saturating_add(1);
     }
+
+    fn schema_word(&mut self) {}
+
+    fn tool(&mut self) {}
+
+    fn file_text(&mut self, _: u64) {}
+
+    fn opaque(&mut self, _: u64) {}
 
     fn piece(&mut self, _: Medium, _: u64) {}
 

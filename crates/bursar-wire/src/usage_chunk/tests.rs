@@ -79,7 +79,8 @@ fn a_comment_between_events_passes_on_at_its_lines_end() {
 
 #[test]
 fn an_event_above_the_hold_limit_passes_on_and_no_more_than_the_limit_is_kept_back() {
-    let long = format!("data: {{\"choices\":[],\"pad\":\"{}\",\"usage\":{{}}}}\n\n", "x".repeat(2 * HOLD_LIMIT));
+    let long =
+        format!("data: {{\"choices\":[],\"pad\":\"{}\",\"usage\":{{}}}}\n\n", "x".repeat(2 * HOLD_LIMIT));
     let mut filter = UsageChunkFilter::new();
     let mut out = Vec::new();
     for (i, byte) in long.bytes().enumerate() {
@@ -108,7 +109,8 @@ fn events() -> impl Strategy<Value = Vec<(String, bool)>> {
         Just("event: ping\ndata: {\"choices\":[]}".to_owned()),
         "[ -~]{0,40}".prop_map(|t| format!("data: {t}")),
     ];
-    let event = (ordinary, 0..4u8).prop_map(|(o, k)| if k == 0 { (USAGE.to_owned(), true) } else { (o, false) });
+    let event =
+        (ordinary, 0..4u8).prop_map(|(o, k)| if k == 0 { (USAGE.to_owned(), true) } else { (o, false) });
     proptest::collection::vec(event, 0..12)
 }
 

@@ -1,4 +1,5 @@
 //! Recorded requests and what their providers reported.
+#![allow(dead_code, clippy::allow_attributes, reason = "a test and an example each use a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -77,6 +78,7 @@ impl Recording {
     /// The surface and path that the request went to.
     pub(crate) fn target(&self) -> (Surface, String) {
         let model = self.model.as_deref().unwrap_or("unknown");
+        let model = model.strip_prefix("models/").unwrap_or(model);
         match (self.provider.as_str(), self.api.as_str()) {
             ("azure", "chat") => {
                 (Surface::OpenAiChat, format!("/openai/deployments/{model}/chat/completions"))
@@ -108,7 +110,7 @@ impl Recording {
     /// Whether all that the provider counts stands in the request: no conversation that it keeps, no tool whose
     /// results it adds, no media.
     pub(crate) fn is_self_contained(&self, view: &RequestView) -> bool {
-        const ELSEWHERE: [&str; 13] = [
+        const ELSEWHERE: [&str; 19] = [
             "\"previous_response_id\":\"",
             "\"previous_response_id\": \"",
             "\"conversation\":",
@@ -121,15 +123,22 @@ impl Recording {
             "file_search",
             "urlContext",
             "web_fetch",
-            "encrypted_content",
+            "\"memory_",
+            "\"advisor_",
+            "\"openrouter:",
+            "\"models\":",
+            "\"preset\":",
+            "compound-beta",
+            "very very long system prompt",
         ];
-        !view.volume.has_media() && ELSEWHERE.iter().all(|e| !self.request.contains(e))
+        view.volume.pieces.iter().all(|&p| p == 0) && ELSEWHERE.iter().all(|e| !self.request.contains(e))
     }
 }
 
 /// A request's estimate beside what was reported.
 pub(crate) struct Comparison {
     pub(crate) id: String,
+    pub(crate) provider: String,
     pub(crate) family: Family,
     pub(crate) view: RequestView,
     pub(crate) reported: u64,
@@ -162,7 +171,15 @@ pub(crate) fn compare(recordings: &[Recording]) -> Vec<Comparison> {
         let family = view.model.as_deref().map_or(Family::Other, Family::of);
         let (estimated, _) = view.estimate_input();
         let counted = view.count_input(r.request.as_bytes());
-        Some(Comparison { id: r.id.clone(), family, view, reported, estimated, counted })
+        Some(Comparison {
+            id: r.id.clone(),
+            provider: r.provider.clone(),
+            family,
+            view,
+            reported,
+            estimated,
+            counted,
+        })
     });
     comparisons.collect()
 }
