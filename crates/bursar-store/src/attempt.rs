@@ -46,4 +46,7 @@ pub struct Recovery {
     /// Bytes of journal that could not be read: the record that was being written when the process ended. It was
     /// never acknowledged.
     pub torn_bytes: u64,
+    /// Segments that are damaged in the middle, with whole records behind the damage. Those are taken; a copy of
+    /// each segment is kept beside the journal.
+    pub damaged_segments: u64,
 }

@@ -284,7 +284,7 @@ fn usage_of(form: UsageForm<'_>) -> Result<MeteredUsage, BadRecord> {
     }
     Ok(MeteredUsage {
         quantities,
-        exceptions: form.exceptions.into_iter().map(exception_of).collect(),
+        exceptions: form.exceptions.iter().map(exception_of).collect(),
         model: owned(form.model),
         tier: form.tier.map(tier_of).transpose()?,
         finish_reason: owned(form.finish_reason),
@@ -306,8 +306,8 @@ fn exception_form(exception: &UsageException) -> ExceptionForm<'_> {
     }
 }
 
-fn exception_of(form: ExceptionForm<'_>) -> UsageException {
-    match form {
+fn exception_of(form: &ExceptionForm<'_>) -> UsageException {
+    match *form {
         ExceptionForm::NotReported => UsageException::NotReported,
         ExceptionForm::TotalsDisagree(reported, summed) => {
             UsageException::TotalsDisagree { reported, summed }

@@ -27,8 +27,10 @@ pub(crate) fn open(folder: &Path, durability: Durability) -> Result<Connection, 
         Durability::Process => "NORMAL",
         Durability::Disk => "FULL",
     };
-    db.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};"))
-        .map_err(failed)?;
+    db.execute_batch(&format!(
+        "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 33554432; PRAGMA synchronous = {synchronous};"
+    ))
+    .map_err(failed)?;
     schema::migrate(&mut db, &path)?;
     Ok(db)
 }

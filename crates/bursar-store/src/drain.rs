@@ -75,6 +75,16 @@ impl Drain {
         Ok(Taken { bytes: at.offset.saturating_sub(began.offset.max(segment::HEAD)), entries, ended })
     }
 
+    /// Goes on behind a damage with the next whole frame of the segment; `false` where there is none.
+    pub(crate) fn skip_damage(&mut self) -> Result<bool, StoreError> {
+        self.scan.find_next_frame()
+    }
+
+    /// Keeps a copy of the segment that is being read.
+    pub(crate) fn keep_damaged(&self) -> Result<PathBuf, StoreError> {
+        segment::keep_damaged(&self.journal, self.position().segment)
+    }
+
     /// Goes on with another segment, and deletes those before it: everything in them is in the database.
     pub(crate) fn move_to(&mut self, number: u64) -> Result<(), StoreError> {
         let at = Position { segment: number, offset: segment::HEAD };

@@ -33,6 +33,14 @@ pub enum StoreError {
         /// The most that may wait.
         most: u64,
     },
+    /// The database did not take what waits in the journal in time, without saying why yet.
+    #[error("{waiting} bytes of the journal were not in the database after {} ms; nothing is lost", patience.as_millis())]
+    NotTaken {
+        /// Bytes that wait.
+        waiting: u64,
+        /// How long was waited.
+        patience: std::time::Duration,
+    },
     /// The record is larger than the journal takes.
     #[error("the record has {bytes} bytes (at most {most}); its labels are too long")]
     TooLarge {
@@ -52,7 +60,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The data was written by an older version of Bursar, and another process is using it.
-    #[error("{} has the older schema version {found}; restart the running Bursar, which brings it up to date", path.display())]
+    #[error("{} has the older schema version {found}; start `bursar serve` with this folder, or restart it: it brings it up to date", path.display())]
     OlderSchema {
         /// The database.
         path: PathBuf,
@@ -108,9 +116,24 @@ impl StoreError {
         }
     }
 
+    /// The same failure once more, for another who waits.
+    pub(crate) fn again(&self) -> StoreError {
+        match self {
+            StoreError::NoRoom(path) => StoreError::NoRoom(path.clone()),
+            StoreError::Locked(path) => StoreError::Locked(path.clone()),
+            other => StoreError::Unreadable { what: "the journal or something", why: other.to_string() },
+        }
+    }
+
     /// Whether trying again later may help without anyone changing the store.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, StoreError::NoRoom(_) | StoreError::Locked(_) | StoreError::Backlog { .. })
+        matches!(
+            self,
+            StoreError::NoRoom(_)
+                | StoreError::Locked(_)
+                | StoreError::Backlog { .. }
+                | StoreError::NotTaken { .. }
+        )
     }
 }

@@ -14,6 +14,7 @@ use crate::journal::{Position, segment};
 pub(crate) struct Replayed {
     pub(crate) entries: u64,
     pub(crate) torn_bytes: u64,
+    pub(crate) damaged_segments: u64,
     /// The number that the next segment may take.
     pub(crate) next_number: u64,
 }
@@ -37,12 +38,24 @@ pub(crate) fn replay(db: Connection, folder: &Path, journal: &Path) -> Result<(D
 
 fn take_segment(drain: &mut Drain, found: &mut Replayed) -> Result<(), StoreError> {
     let end = Position { segment: u64::MAX, offset: u64::MAX };
+    let mut is_damaged = false;
     loop {
         let taken = drain.take_piece(end)?;
         found.entries += taken.entries;
         match taken.ended {
             PieceEnd::More => {}
             PieceEnd::Segment => return Ok(()),
+            PieceEnd::Torn(bytes) if drain.skip_damage()? => {
+                if !std::mem::replace(&mut is_damaged, true) {
+                    drain.keep_damaged()?;
+                    found.damaged_segments += 1;
+                }
+                tracing::error!(
+                    segment = drain.position().segment,
+                    bytes,
+                    "the journal is damaged; what is whole behind the damage is taken"
+                );
+            }
             PieceEnd::Torn(bytes) => {
                 let at = drain.position();
                 tracing::warn!(

@@ -30,8 +30,8 @@ pub(crate) fn shortened(record: &UsageRecord) -> UsageRecord {
 }
 
 fn cut(text: &mut String) {
-    let end = text.floor_char_boundary(LONGEST_TEXT);
-    text.truncate(end);
+    let end = (0..=LONGEST_TEXT.min(text.len())).rev().find(|&i| text.is_char_boundary(i));
+    text.truncate(end.unwrap_or(0));
 }
 
 #[cfg(test)]

@@ -69,11 +69,11 @@ impl Store {
     /// newer Bursar did, [`StoreError::NoRoom`] and [`StoreError::Locked`] where the journal cannot be taken
     /// over; nothing is lost then, and opening can be tried again.
     pub fn open(options: StoreOptions) -> Result<(Store, Recovery), StoreError> {
-        let folder = options.folder.clone();
+        let StoreOptions { folder, durability, group_window, patience, .. } = options.clone();
         let journal_folder = folder.join("journal");
         fs::create_dir_all(&journal_folder).map_err(|e| StoreError::of_file(&journal_folder, e))?;
         let lock = FolderLock::take(&folder)?;
-        let db = database::open(&folder, options.durability)?;
+        let db = database::open(&folder, durability)?;
         let (mut drain, replayed) = replay::replay(db, &folder, &journal_folder)?;
         let in_flight = in_flight::all(&drain.db)?;
         let journal = Arc::new(Journal::start(&journal_folder, replayed.next_number, &options)?);
@@ -88,16 +88,20 @@ impl Store {
             journal: Arc::clone(&journal),
             progress: Arc::clone(&progress),
             keys: keys.clone(),
-            window: options.group_window,
+            window: group_window,
         };
         let thread = std::thread::Builder::new()
             .name("bursar-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|e| StoreError::of_file(&folder, e))?;
         let writer = Mutex::new(Some(thread));
-        let inner =
-            Inner { folder, journal, progress, keys, patience: options.patience, writer, _lock: lock };
-        let recovery = Recovery { in_flight, replayed: replayed.entries, torn_bytes: replayed.torn_bytes };
+        let inner = Inner { folder, journal, progress, keys, patience, writer, _lock: lock };
+        let recovery = Recovery {
+            in_flight,
+            replayed: replayed.entries,
+            torn_bytes: replayed.torn_bytes,
+            damaged_segments: replayed.damaged_segments,
+        };
         Ok((Store { inner: Arc::new(inner) }, recovery))
     }
 
@@ -167,7 +171,9 @@ impl Store {
     ///
     /// Whatever the database fails with; the cubes are then as before.
     pub fn rebuild_cubes(&self) -> Result<(), StoreError> {
-        self.inner.progress.rebuild(|| drop(self.inner.journal.hurry()))
+        self.inner.progress.rebuild(|| {
+            self.inner.journal.hurry();
+        })
     }
 
     /// How the store is doing.
@@ -190,7 +196,8 @@ impl Inner {
         if self.progress.wait_for(end, self.patience) {
             return Ok(());
         }
-        Err(self.progress.last_error().unwrap_or(StoreError::Closed))
+        let (_, waiting) = self.journal.counts();
+        Err(self.progress.last_error().unwrap_or(StoreError::NotTaken { waiting, patience: self.patience }))
     }
 
     fn stop(&self) {

@@ -227,6 +227,7 @@ fn read_exception(value: &Value) -> Option<UsageException> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "takes errors by value, to stand in map_err")]
 pub(crate) fn bad(what: &'static str, why: impl ToString) -> StoreError {
     StoreError::Unreadable { what, why: why.to_string() }
 }

@@ -67,7 +67,7 @@ impl Writer {
                     if look.closed {
                         break;
                     }
-                    std::thread::sleep(backoff);
+                    self.journal.gather(backoff);
                     backoff = (backoff * 2).min(BACKOFF.1);
                     continue;
                 }
@@ -184,7 +184,7 @@ impl Progress {
 
     /// The same as an error to hand on.
     pub(crate) fn last_error(&self) -> Option<StoreError> {
-        self.state().trouble.take()
+        self.state().trouble.as_ref().map(StoreError::again)
     }
 
     /// Waits until everything before `end` is in the database; `false` where it is not within `patience`.

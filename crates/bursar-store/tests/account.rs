@@ -5,7 +5,7 @@ mod fixture;
 use bursar_core::rollup::{Cell, CellKey};
 use bursar_core::{EndOfStream, Money, Provenance, RequestId, Timestamp};
 use bursar_store::{Dimension, Reader, SpendQuery, Store, StoreError, UsageQuery};
-use fixture::{attempt, id, noon, open, options, record, usage};
+use fixture::{attempt, id, noon, options, record, usage};
 
 #[test]
 fn a_settled_record_is_read_as_it_was_written() {
@@ -191,6 +191,10 @@ fn a_closed_store_refuses_further_records() {
     store.clone().close().unwrap();
     assert!(matches!(store.open_attempt(&attempt(1)), Err(StoreError::Closed)));
     assert!(matches!(store.settle(&record(1)), Err(StoreError::Closed)));
+}
+
+fn open(folder: &std::path::Path) -> Store {
+    Store::open(options(folder)).unwrap().0
 }
 
 fn everything(by: Vec<Dimension>) -> SpendQuery {

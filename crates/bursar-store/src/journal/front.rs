@@ -100,10 +100,6 @@ impl Journal {
         })
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Appends an opening, and sets room aside for its settlement. Fails before anything is written where there
     /// is no such room.
     pub(crate) fn open_attempt(&self, attempt: &OpenAttempt) -> Result<(), StoreError> {

@@ -72,6 +72,21 @@ impl Scan {
         }
     }
 
+    /// Looks behind the position for the next whole frame of the segment, and goes there; `false` where there is
+    /// none, and the position stays. For a journal that is damaged, which is read into memory for it.
+    pub(crate) fn find_next_frame(&mut self) -> Result<bool, StoreError> {
+        let path = segment::path_of(&self.folder, self.at.segment);
+        let bytes = std::fs::read(&path).map_err(|e| StoreError::of_file(&path, e))?;
+        let start = usize::try_from(self.at.offset).unwrap_or(usize::MAX).min(bytes.len());
+        let whole = |&offset: &usize| {
+            let at = Position { segment: self.at.segment, offset: offset as u64 };
+            matches!(frame::look(&bytes[offset..], at), Found::Frame { .. })
+        };
+        let Some(offset) = (start + 1..bytes.len()).find(whole) else { return Ok(false) };
+        self.at.offset = offset as u64;
+        Ok(true)
+    }
+
     fn moved(&mut self, used: usize, ended: PieceEnd) -> PieceEnd {
         self.at.offset += used as u64;
         ended

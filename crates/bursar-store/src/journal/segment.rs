@@ -116,11 +116,22 @@ pub(crate) fn open(folder: &Path, number: u64) -> Result<Option<File>, StoreErro
     Ok(Some(file))
 }
 
+/// Keeps a copy of a damaged segment beside the journal, under a name that no one deletes.
+pub(crate) fn keep_damaged(folder: &Path, number: u64) -> Result<PathBuf, StoreError> {
+    let path = path_of(folder, number);
+    let copy = path.with_extension("damaged");
+    fs::copy(&path, &copy).map_err(|e| StoreError::of_file(&copy, e))?;
+    Ok(copy)
+}
+
 /// Deletes the segments before `number`.
 pub(crate) fn delete_before(folder: &Path, number: u64) -> Result<(), StoreError> {
     for old in numbers(folder)?.into_iter().filter(|&n| n < number) {
         let path = path_of(folder, old);
-        fs::remove_file(&path).map_err(|e| StoreError::of_file(&path, e))?;
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(StoreError::of_file(&path, e)),
+            _ => {}
+        }
     }
     Ok(())
 }

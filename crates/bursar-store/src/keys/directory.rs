@@ -191,14 +191,22 @@ impl KeyDirectory {
 
     /// Writes down when keys were last used, where that is much later than what was written.
     pub(crate) fn write_last_used(&self, db: &Connection) -> rusqlite::Result<()> {
-        for entry in self.shared.snapshot.load().by_hash.values() {
-            let used = entry.used.load(Ordering::Relaxed);
-            if used.saturating_sub(USE_GRAIN) >= entry.written.load(Ordering::Relaxed) {
-                table::set_last_used(db, &entry.key.id, used)?;
-                entry.written.store(used, Ordering::Relaxed);
-            }
+        let snapshot = self.shared.snapshot.load();
+        let is_due = |e: &&Entry| {
+            let used = e.used.load(Ordering::Relaxed);
+            used.saturating_sub(USE_GRAIN) >= e.written.load(Ordering::Relaxed)
+        };
+        let due: Vec<&Entry> = snapshot.by_hash.values().filter(is_due).collect();
+        if due.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let tx = db.unchecked_transaction()?;
+        for entry in due {
+            let used = entry.used.load(Ordering::Relaxed);
+            table::set_last_used(&tx, &entry.key.id, used)?;
+            entry.written.store(used, Ordering::Relaxed);
+        }
+        tx.commit()
     }
 
     /// One change of the registry, in one transaction, and then the lookups follow it.

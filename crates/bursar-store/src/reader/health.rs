@@ -86,10 +86,7 @@ impl Reader {
     fn lag(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
         let journal = self.folder.join("journal");
         let at = drain::read_position(&self.db).map_err(StoreError::Database)?;
-        let numbers = match segment::numbers(&journal) {
-            Ok(numbers) => numbers,
-            Err(_) => return Ok((0, None)),
-        };
+        let Ok(numbers) = segment::numbers(&journal) else { return Ok((0, None)) };
         let (mut bytes, mut oldest) = (0, None);
         for number in numbers.into_iter().filter(|&n| n >= at.segment) {
             let offset = if number == at.segment { at.offset } else { segment::HEAD };
