@@ -29,6 +29,9 @@ pub const NOTE_LIMIT: usize = 16;
 /// The longest header that is read, in bytes.
 pub const HEADER_LIMIT: usize = 8 * 1024;
 
+/// The longest label field of a body that is read, in bytes of JSON.
+pub const BODY_FIELD_LIMIT: usize = 16 * 1024;
+
 /// What the sources of one request propose, each field from the source that comes first in precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
@@ -85,8 +88,12 @@ impl Labels {
 
     /// Takes a field of the body; `json` is its value. Fields that are no labels are passed over.
     pub fn add_body_field(&mut self, key: &str, json: &str) {
-        if let Some(index) = sources::BODY_FIELDS.iter().position(|k| *k == key) {
-            read::body_field(self, sources::BODY_FIELDS[index], index, json);
+        let Some(index) = sources::BODY_FIELDS.iter().position(|k| *k == key) else { return };
+        let name = sources::BODY_FIELDS[index];
+        if json.len() > BODY_FIELD_LIMIT {
+            self.dropped(Source { name, rank: 0 }, "it is longer than 16 KiB");
+        } else {
+            read::body_field(self, name, index, json);
         }
     }
 

@@ -63,9 +63,6 @@ const OUTPUT_LIMITS: &[&str] = &[
     "candidate_count",
 ];
 
-/// The largest label object that is read, in bytes of JSON.
-const LABELS_LIMIT: usize = 16 * 1024;
-
 /// What the top level of a body says; the last of several equal keys.
 #[derive(Default)]
 struct Top<'a> {
@@ -206,9 +203,7 @@ impl<'de> Top<'de> {
 
     fn take_label(&mut self, key: &'static str, raw: &'de RawValue) {
         self.labels.retain(|(k, _)| *k != key);
-        if raw.get().len() <= LABELS_LIMIT {
-            self.labels.push((key, raw));
-        }
+        self.labels.push((key, raw));
     }
 
     /// Takes a field of its own; says whether the key was one.
