@@ -9,6 +9,7 @@ use std::time::Duration;
 use bursar_core::{MeteredUsage, RecordId, UsageRecord};
 
 use crate::attempt::{OpenAttempt, Recovery};
+use crate::drain::Drain;
 use crate::error::StoreError;
 use crate::journal::Journal;
 use crate::keys::KeyDirectory;
@@ -69,39 +70,25 @@ impl Store {
     /// newer Bursar did, [`StoreError::NoRoom`] and [`StoreError::Locked`] where the journal cannot be taken
     /// over; nothing is lost then, and opening can be tried again.
     pub fn open(options: StoreOptions) -> Result<(Store, Recovery), StoreError> {
-        let StoreOptions { folder, durability, group_window, patience, .. } = options.clone();
+        let folder = &options.folder;
         let journal_folder = folder.join("journal");
         fs::create_dir_all(&journal_folder).map_err(|e| StoreError::of_file(&journal_folder, e))?;
-        let lock = FolderLock::take(&folder)?;
-        let db = database::open(&folder, durability)?;
-        let (mut drain, replayed) = replay::replay(db, &folder, &journal_folder)?;
+        let lock = FolderLock::take(folder)?;
+        let db = database::open(folder, options.durability)?;
+        let (mut drain, replayed) = replay::replay(db, folder, &journal_folder)?;
         let in_flight = in_flight::all(&drain.db)?;
         let journal = Arc::new(Journal::start(&journal_folder, replayed.next_number, &options)?);
         drain.move_to(replayed.next_number)?;
         for found in &in_flight {
             journal.adopt(&found.attempt)?;
         }
-        let keys = KeyDirectory::with_snapshot(&folder, &drain.db)?;
-        let progress = Arc::new(Progress::starting_at(drain.position()));
-        let writer = Writer {
-            drain,
-            journal: Arc::clone(&journal),
-            progress: Arc::clone(&progress),
-            keys: keys.clone(),
-            window: group_window,
-        };
-        let thread = std::thread::Builder::new()
-            .name("bursar-writer".to_owned())
-            .spawn(move || writer.run())
-            .map_err(|e| StoreError::of_file(&folder, e))?;
-        let writer = Mutex::new(Some(thread));
-        let inner = Inner { folder, journal, progress, keys, patience, writer, _lock: lock };
         let recovery = Recovery {
             in_flight,
             replayed: replayed.entries,
             torn_bytes: replayed.torn_bytes,
             damaged_segments: replayed.damaged_segments,
         };
+        let inner = Inner::start(options, lock, drain, journal)?;
         Ok((Store { inner: Arc::new(inner) }, recovery))
     }
 
@@ -191,6 +178,30 @@ impl Store {
 }
 
 impl Inner {
+    /// Starts the writer.
+    fn start(
+        options: StoreOptions,
+        lock: FolderLock,
+        drain: Drain,
+        journal: Arc<Journal>,
+    ) -> Result<Inner, StoreError> {
+        let StoreOptions { folder, group_window, patience, .. } = options;
+        let keys = KeyDirectory::with_snapshot(&folder, &drain.db)?;
+        let progress = Arc::new(Progress::starting_at(drain.position()));
+        let writer = Writer {
+            drain,
+            journal: Arc::clone(&journal),
+            progress: Arc::clone(&progress),
+            keys: keys.clone(),
+            window: group_window,
+        };
+        let thread = std::thread::Builder::new()
+            .name("bursar-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|e| StoreError::of_file(&folder, e))?;
+        Ok(Inner { folder, journal, progress, keys, patience, writer: Mutex::new(Some(thread)), _lock: lock })
+    }
+
     fn flush(&self) -> Result<(), StoreError> {
         let end = self.journal.hurry();
         if self.progress.wait_for(end, self.patience) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bursar_core::{MeteredUsage, RecordId, UsageRecord};
 
-use super::segment::{self, Segment};
+use super::segment::{self, Blank, Segment};
 use super::{Position, frame};
 use crate::attempt::OpenAttempt;
 use crate::codec;
@@ -73,6 +73,7 @@ impl Journal {
     /// A journal that begins with a new segment `number`.
     pub(crate) fn start(folder: &Path, number: u64, options: &StoreOptions) -> Result<Journal, StoreError> {
         let segment_bytes = options.segment_bytes.max(SMALLEST_SEGMENT);
+        segment::delete_blanks(folder)?;
         let sync = options.durability == Durability::Disk;
         let current = Segment::create(folder, number, segment_bytes, sync)?;
         let synced = Position { segment: number, offset: current.offset };
@@ -286,11 +287,24 @@ impl Journal {
 
     /// For the writer: so many bytes more are in the database. Takes room for the next segment beforehand.
     pub(crate) fn drained(&self, bytes: u64) {
+        let wants_spare =
+            |s: &State| s.spares.is_empty() && s.current.room() < s.current.size / 2 && !s.closed;
+        {
+            let mut state = self.state();
+            state.drained += bytes;
+            if !wants_spare(&state) {
+                return;
+            }
+        }
+        // Without it the request path takes the room itself, and says so where there is none.
+        let Ok(blank) = Blank::create(&self.folder, "spare.new", self.segment_bytes) else { return };
         let mut state = self.state();
-        state.drained += bytes;
-        if state.spares.is_empty() && state.current.room() < self.segment_bytes / 2 && !state.closed {
-            // Without it the request path takes the room itself, and says so where there is none.
-            let _ = self.add_spare(&mut state);
+        if wants_spare(&state) {
+            let sync = self.durability == Durability::Disk;
+            if let Ok(spare) = blank.into_segment(&self.folder, state.next_number, sync) {
+                state.next_number += 1;
+                state.spares.push_back(spare);
+            }
         }
     }
 

@@ -47,23 +47,33 @@ pub(crate) fn numbers(folder: &Path) -> Result<Vec<u64>, StoreError> {
 impl Segment {
     /// Makes a segment whose room is taken from the disk now, so that writing into it cannot find the disk full.
     pub(crate) fn create(folder: &Path, number: u64, size: u64, sync: bool) -> Result<Segment, StoreError> {
-        let path = path_of(folder, number);
+        Blank::create(folder, &format!("{number:016x}.new"), size)?.into_segment(folder, number, sync)
+    }
+
+    /// Bytes left behind the last frame.
+    pub(crate) const fn room(&self) -> u64 {
+        self.size - self.offset
+    }
+}
+
+/// A file whose room is taken and that is no segment yet. Making it takes a while, and needs no lock.
+#[derive(Debug)]
+pub(crate) struct Blank {
+    path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+impl Blank {
+    pub(crate) fn create(folder: &Path, name: &str, size: u64) -> Result<Blank, StoreError> {
+        let path = folder.join(name);
         let made = (|| {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
             take_room(&file, size)?;
-            let mut head = [0; HEAD as usize];
-            head[..8].copy_from_slice(MAGIC);
-            head[8..12].copy_from_slice(&VERSION.to_le_bytes());
-            head[16..].copy_from_slice(&number.to_le_bytes());
-            file.write_all_at(&head, 0)?;
-            if sync {
-                file.sync_all()?;
-                File::open(folder)?.sync_all()?;
-            }
             Ok(file)
         })();
         match made {
-            Ok(file) => Ok(Segment { number, file: Arc::new(file), offset: HEAD, size }),
+            Ok(file) => Ok(Blank { path, file, size }),
             Err(e) => {
                 let _ = fs::remove_file(&path);
                 Err(StoreError::of_file(folder, e))
@@ -71,9 +81,23 @@ impl Segment {
         }
     }
 
-    /// Bytes left behind the last frame.
-    pub(crate) const fn room(&self) -> u64 {
-        self.size - self.offset
+    /// Gives it its number. From now on it is a part of the journal.
+    pub(crate) fn into_segment(self, folder: &Path, number: u64, sync: bool) -> Result<Segment, StoreError> {
+        let mut head = [0; HEAD as usize];
+        head[..8].copy_from_slice(MAGIC);
+        head[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        head[16..].copy_from_slice(&number.to_le_bytes());
+        let done = (|| {
+            self.file.write_all_at(&head, 0)?;
+            fs::rename(&self.path, path_of(folder, number))?;
+            if sync {
+                self.file.sync_all()?;
+                File::open(folder)?.sync_all()?;
+            }
+            Ok(())
+        })();
+        done.map_err(|e| StoreError::of_file(folder, e))?;
+        Ok(Segment { number, file: Arc::new(self.file), offset: HEAD, size: self.size })
     }
 }
 
@@ -122,6 +146,18 @@ pub(crate) fn keep_damaged(folder: &Path, number: u64) -> Result<PathBuf, StoreE
     let copy = path.with_extension("damaged");
     fs::copy(&path, &copy).map_err(|e| StoreError::of_file(&copy, e))?;
     Ok(copy)
+}
+
+/// Deletes what was to become a segment when a process ended.
+pub(crate) fn delete_blanks(folder: &Path) -> Result<(), StoreError> {
+    let failed = |e| StoreError::of_file(folder, e);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|e| e == "new") {
+            fs::remove_file(&path).map_err(|e| StoreError::of_file(&path, e))?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes the segments before `number`.
