@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p bursar-wire --example counting [-- FILE.jsonl.gz [--csv]]`
 //!
-//! Without a file it reads the recorded requests in `tests/data`, on which nothing was fitted.
+//! Without a file it reads the recorded requests in `tests/data`, which were not fitted on.
 #![expect(clippy::print_stdout, reason = "it is a command")]
 
 use std::path::PathBuf;

@@ -77,7 +77,7 @@ fn an_edit_of_a_recorded_request_changes_the_edited_field_only() {
 #[test]
 fn half_of_the_estimates_of_each_family_lie_near_what_was_reported() {
     let comparisons = compare(&recorded_requests());
-    // The bound is on the median of the absolute error, on requests that no figure was fitted on.
+    // The bound is on the median of the absolute error, on the third of the recordings that was not fitted on.
     for (family, bound) in [
         (Family::O200k, 0.20),
         (Family::Cl100k, 0.20),
