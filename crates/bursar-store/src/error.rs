@@ -112,6 +112,13 @@ impl StoreError {
         match error.sqlite_error_code() {
             Some(DatabaseBusy | DatabaseLocked) => StoreError::Locked(path.to_owned()),
             Some(DiskFull) => StoreError::NoRoom(path.to_owned()),
+            // The file of the WAL's index cannot grow: SQLite has no other name for a disk that is full then.
+            _ if error
+                .sqlite_error()
+                .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE) =>
+            {
+                StoreError::NoRoom(path.to_owned())
+            }
             _ => StoreError::Database(error),
         }
     }

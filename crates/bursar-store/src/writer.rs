@@ -76,7 +76,6 @@ impl Writer {
                 break;
             }
         }
-        self.progress.end();
     }
 
     /// Takes everything up to where the journal ends now.
@@ -137,6 +136,13 @@ impl Writer {
         let tx = self.drain.db.transaction().map_err(StoreError::Database)?;
         cubes::rebuild(&tx)?;
         tx.commit().map_err(StoreError::Database)
+    }
+}
+
+impl Drop for Writer {
+    /// Whoever waits for the writer learns that it has ended, in whichever way.
+    fn drop(&mut self) {
+        self.progress.end();
     }
 }
 

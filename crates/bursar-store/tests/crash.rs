@@ -112,21 +112,21 @@ proptest! {
         let mut folder = tempfile::tempdir().unwrap();
         let (mut model, mut old) = (Model::default(), Vec::new());
         for life in &lives {
-            folder = live(folder, life, &mut model, &mut old);
+            folder = live(folder.path(), life, &mut model, &mut old);
             check(folder.path(), &model);
         }
     }
 }
 
 /// One life, and the folder as it is found after its end.
-fn live(folder: TempDir, life: &Life, model: &mut Model, old: &mut Vec<(PathBuf, Vec<u8>)>) -> TempDir {
-    let (store, _) = Store::open(options(folder.path())).unwrap();
+fn live(folder: &Path, life: &Life, model: &mut Model, old: &mut Vec<(PathBuf, Vec<u8>)>) -> TempDir {
+    let (store, _) = Store::open(options(folder)).unwrap();
     for op in &life.flushed {
         apply(&store, op);
         model.after(op);
     }
     store.flush().unwrap();
-    let db = Connection::open(folder.path().join("bursar.sqlite")).unwrap();
+    let db = Connection::open(folder.join("bursar.sqlite")).unwrap();
     db.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (segment, base) = position(&db);
     let mut ends = Vec::new();
@@ -138,13 +138,13 @@ fn live(folder: TempDir, life: &Life, model: &mut Model, old: &mut Vec<(PathBuf,
     for (op, _) in life.journalled.iter().zip(&ends).filter(|(_, end)| **end <= kept) {
         model.after(op);
     }
-    let found = copy(folder.path());
+    let found = copy(folder);
     cut(&segment_path(found.path(), segment), base + kept, life.tail);
     if life.old_segments_return {
         old.iter()
             .for_each(|(name, bytes)| fs::write(found.path().join("journal").join(name), bytes).unwrap());
     }
-    let name = segment_path(folder.path(), segment);
+    let name = segment_path(folder, segment);
     old.push((name.file_name().unwrap().into(), fs::read(segment_path(found.path(), segment)).unwrap()));
     db.execute_batch("ROLLBACK").unwrap();
     found

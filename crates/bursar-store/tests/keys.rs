@@ -78,7 +78,7 @@ fn no_file_holds_a_secret_and_every_change_is_in_the_audit() {
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         for secret in [&first, &second] {
-            let rest = secret.reveal()[8..].as_bytes();
+            let rest = &secret.reveal().as_bytes()[8..];
             assert!(!bytes.windows(rest.len()).any(|w| w == rest));
         }
     }
