@@ -1,1 +1,26 @@
 //! The data plane: the life of a request from the listener to the provider and back.
+//!
+//! * [`config`]: what the gateway is told; plain values.
+//! * [`Gateway`]: the listener and the life of each request.
+//! * [`recover`]: books what an earlier process left in flight.
+
+mod attempt;
+mod body;
+pub mod config;
+mod error;
+mod identify;
+mod lifecycle;
+mod observe;
+mod recover;
+mod relay;
+mod route;
+mod serve;
+mod tap;
+mod upstream;
+
+pub use config::{
+    ConfigError, Endpoint, GatewayConfig, Limits, Policies, ProviderConfig, ProviderSecret, StoreFailure,
+    StreamUsage, Timeouts, UnpricedPolicy,
+};
+pub use recover::recover;
+pub use serve::{Gateway, ServeSummary};

@@ -1,0 +1,282 @@
+//! One attempt at a provider, from its opening in the journal to its settlement, which happens exactly once: when
+//! it is told how the attempt ended, or when it is dropped.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bursar_core::{
+    EndOfStream, MeteredUsage, Money, PriceView, RecordId, Rounding, ServiceTier, Timestamp, Timings,
+    UsageException, UsageRecord,
+};
+use bursar_prices::{CallFacts, PriceBook, cost_of_call};
+use bursar_store::OpenAttempt;
+use bursar_wire::{RequestFacts, RequestView, ResponseMeter};
+use bytes::Bytes;
+
+use crate::lifecycle::Shared;
+use crate::observe;
+use crate::tap::Tap;
+
+/// The request as an attempt needs it.
+pub(crate) struct Asked {
+    pub(crate) view: RequestView,
+    /// The body as it is read, kept only while the answer may end without usage.
+    pub(crate) body: Bytes,
+    pub(crate) tier: Option<ServiceTier>,
+}
+
+/// An attempt on its way. Dropping it settles it as cancelled by the client.
+pub(crate) struct Attempt {
+    live: Option<Box<Live>>,
+}
+
+struct Live {
+    shared: Arc<Shared>,
+    open: OpenAttempt,
+    asked: Arc<Asked>,
+    arrived: Instant,
+    timings: Timings,
+    status: Option<u16>,
+    tap: Option<Tap>,
+    reasons: Vec<String>,
+    /// Whether the opening is in the journal; an attempt that goes on unrecorded is not settled there either.
+    journalled: bool,
+    unknown_surface: bool,
+    since_progress: u64,
+    last_progress: Instant,
+}
+
+/// What came of an attempt.
+pub(crate) struct Settled {
+    pub(crate) cost: Option<Money>,
+    pub(crate) model: Option<String>,
+}
+
+/// What an attempt is opened with.
+pub(crate) struct Opening {
+    pub(crate) open: OpenAttempt,
+    pub(crate) asked: Arc<Asked>,
+    pub(crate) arrived: Instant,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) journalled: bool,
+    /// Whether nothing is known of how the path bills.
+    pub(crate) unknown_surface: bool,
+}
+
+/// Progress of a long answer is noted after so many bytes or so many seconds, whichever is first.
+const PROGRESS_BYTES: u64 = 64 * 1024;
+const PROGRESS_SECONDS: u64 = 5;
+
+impl Attempt {
+    /// An attempt whose opening is in the journal.
+    pub(crate) fn new(shared: Arc<Shared>, opening: Opening) -> Attempt {
+        let now = Instant::now();
+        let live = Live {
+            shared,
+            open: opening.open,
+            asked: opening.asked,
+            arrived: opening.arrived,
+            timings: Timings::default(),
+            status: None,
+            tap: None,
+            reasons: opening.reasons,
+            journalled: opening.journalled,
+            unknown_surface: opening.unknown_surface,
+            since_progress: 0,
+            last_progress: now,
+        };
+        live.shared.in_flight.enter();
+        Attempt { live: Some(Box::new(live)) }
+    }
+
+    fn live(&mut self) -> Option<&mut Live> {
+        self.live.as_deref_mut()
+    }
+
+    /// Notes that the request's first byte is about to go out.
+    pub(crate) fn sending(&mut self) {
+        if let Some(live) = self.live() {
+            live.timings.to_upstream_us = Some(micros_since(live.arrived));
+        }
+    }
+
+    /// Notes the response's head and begins to read its body.
+    pub(crate) fn answered(&mut self, status: u16, meter: ResponseMeter, encoding: Option<&str>) {
+        if let Some(live) = self.live() {
+            live.timings.to_response_us = Some(micros_since(live.arrived));
+            live.status = Some(status);
+            live.tap = Some(Tap::new(meter, encoding));
+        }
+    }
+
+    /// Adds why something was done.
+    pub(crate) fn because(&mut self, reason: impl Into<String>) {
+        if let Some(live) = self.live() {
+            live.reasons.push(reason.into());
+        }
+    }
+
+    /// Reads a piece of the response's body.
+    pub(crate) fn read(&mut self, bytes: &[u8]) {
+        let Some(live) = self.live() else { return };
+        if live.timings.to_first_byte_us.is_none() {
+            live.timings.to_first_byte_us = Some(micros_since(live.arrived));
+        }
+        if let Some(tap) = &mut live.tap {
+            tap.feed(bytes);
+        }
+        live.since_progress += bytes.len() as u64;
+        if live.since_progress >= PROGRESS_BYTES || live.last_progress.elapsed().as_secs() >= PROGRESS_SECONDS
+        {
+            live.note_progress();
+        }
+    }
+
+    /// Settles with how it ended.
+    pub(crate) fn settle(mut self, end: EndOfStream) -> Settled {
+        match self.live.take() {
+            Some(live) => live.settle(end),
+            None => Settled { cost: None, model: None },
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.take() {
+            let stopping = live.shared.is_cut_off();
+            live.settle(if stopping { EndOfStream::GatewayStopped } else { EndOfStream::ClientCancelled });
+        }
+    }
+}
+
+impl Live {
+    fn note_progress(&mut self) {
+        self.since_progress = 0;
+        self.last_progress = Instant::now();
+        if let (Some(tap), true) = (&self.tap, self.journalled) {
+            let seen = tap.seen(&self.asked.view.facts());
+            if let Err(error) = self.shared.store.progress(self.open.id, &seen) {
+                tracing::warn!(request = %self.open.id, %error, "progress of a long answer is not recorded");
+            }
+        }
+    }
+
+    fn settle(self: Box<Self>, end: EndOfStream) -> Settled {
+        let needs_count = self.needs_count(end);
+        // Counting a long prompt takes longer than a request's share of this thread.
+        if needs_count && self.asked.body.len() > 32 * 1024 && tokio::runtime::Handle::try_current().is_ok() {
+            tokio::task::spawn_blocking(move || self.book(end, true));
+            return Settled { cost: None, model: None };
+        }
+        self.book(end, needs_count)
+    }
+
+    /// Whether the answer told nothing of its input, and the request's own text has to be counted.
+    fn needs_count(&self, end: EndOfStream) -> bool {
+        let failed = self.status.is_none_or(|s| s >= 400);
+        let told = self.tap.as_ref().is_some_and(Tap::reports_usage);
+        !told && !(failed && end != EndOfStream::ClientCancelled) && !self.asked.body.is_empty()
+    }
+
+    fn book(mut self: Box<Self>, end: EndOfStream, count_input: bool) -> Settled {
+        let mut facts = self.asked.view.facts();
+        if count_input {
+            facts.input_tokens = Some(self.asked.view.count_input(&self.asked.body));
+        }
+        let mut usage = self.usage(end, &facts);
+        if self.unknown_surface && self.status.is_some_and(|s| s < 400) && usage.quantities.is_empty() {
+            let what = format!("how {} bills", self.open.surface);
+            usage.exceptions.push(UsageException::NotUnderstood { what });
+        }
+        self.timings.total_us = Some(micros_since(self.arrived));
+        let book = self.shared.prices.load();
+        let record = self.record(end, usage, &book);
+        observe::settled(&record, &book);
+        if self.journalled
+            && let Err(error) = self.shared.store.settle(&record)
+        {
+            tracing::error!(request = %record.id, %error, "a settlement could not be recorded");
+            metrics::counter!("bursar_unrecorded_total").increment(1);
+        }
+        Settled { cost: record.contracted_cost, model: record.usage.model.clone() }
+    }
+
+    fn usage(&mut self, end: EndOfStream, facts: &RequestFacts) -> MeteredUsage {
+        if let Some(tap) = self.tap.take() {
+            return tap.finish(end, facts);
+        }
+        // No head came. A client that left may still be charged for what it sent; a connection that was never
+        // made is not.
+        let mut usage = MeteredUsage::default();
+        let sent = self.timings.to_upstream_us.is_some();
+        if sent
+            && matches!(
+                end,
+                EndOfStream::ClientCancelled | EndOfStream::TimedOut | EndOfStream::GatewayStopped
+            )
+        {
+            usage.exceptions.push(UsageException::Truncated);
+            if let Some((tokens, provenance)) = facts.input_tokens {
+                usage.quantities.add(bursar_core::Meter::Input, tokens, provenance);
+            }
+        }
+        usage
+    }
+
+    fn record(&mut self, end: EndOfStream, usage: MeteredUsage, book: &PriceBook) -> UsageRecord {
+        let ended_at = now();
+        let call = CallFacts {
+            provider: &self.open.provider,
+            region: self.open.region.as_deref(),
+            requested_model: self.open.requested_model.as_deref(),
+            at: self.open.started_at,
+            known_at: ended_at,
+            requested_tier: self.asked.tier,
+        };
+        let cost = |view| cost_of_call(book, &call, &usage, view, Rounding::HalfEven);
+        let (list_cost, contracted_cost) = (cost(PriceView::List), cost(PriceView::Contracted));
+        let tier = usage.tier.or(self.asked.tier).unwrap_or_default();
+        UsageRecord {
+            id: self.open.id,
+            started_at: self.open.started_at,
+            ended_at,
+            key: self.open.key.take(),
+            attribution: std::mem::take(&mut self.open.attribution),
+            provider: std::mem::take(&mut self.open.provider),
+            surface: std::mem::take(&mut self.open.surface),
+            region: self.open.region.take(),
+            requested_model: self.open.requested_model.take(),
+            usage,
+            tier,
+            end,
+            status: self.status,
+            list_cost,
+            contracted_cost,
+            price_version: book.version.clone(),
+            reasons: std::mem::take(&mut self.reasons),
+            timings: self.timings,
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.shared.in_flight.leave();
+    }
+}
+
+/// The id of an attempt within its request.
+pub(crate) fn record_id(request: bursar_core::RequestId, attempt: u16) -> RecordId {
+    RecordId { request, attempt }
+}
+
+/// The present, which the domain is told and never asks for.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+pub(crate) fn micros_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,345 @@
+//! The life of a request, step by step: `docs/life-of-a-request.md` follows this file.
+
+mod call;
+mod plan;
+mod small;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use bursar_core::{Attribution, KeyId, LabelPolicy, RequestId};
+use bursar_prices::PriceBook;
+use bursar_store::Store;
+use bursar_wire::{Dialect, ErrorKind, Labels, RequestView, Surface};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use hyper::body::Incoming;
+
+use crate::config::{GatewayConfig, UnpricedPolicy};
+use crate::error::{Refusal, refuse, respond};
+use crate::identify::{self, Principal};
+use crate::relay::GatewayBody;
+use crate::route::{self, Route, Wanted};
+use crate::upstream::Provider;
+use crate::{attempt, body};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bursar-request-id");
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) config: GatewayConfig,
+    pub(crate) providers: Vec<Arc<Provider>>,
+    pub(crate) store: Store,
+    pub(crate) prices: Arc<ArcSwap<PriceBook>>,
+    pub(crate) in_flight: InFlightCount,
+    requests: AtomicUsize,
+    cut_off: AtomicBool,
+}
+
+/// How many attempts are on their way or being settled.
+#[derive(Default)]
+pub(crate) struct InFlightCount(AtomicUsize);
+
+impl InFlightCount {
+    pub(crate) fn enter(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A request that was let in.
+struct Admitted {
+    id: RequestId,
+    arrived: Instant,
+    surface: Surface,
+    dialect: Dialect,
+    /// The provider that the path names, and the path without that name.
+    named: Option<String>,
+    path: String,
+    principal: Principal,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: GatewayConfig,
+        providers: Vec<Arc<Provider>>,
+        store: Store,
+        prices: Arc<ArcSwap<PriceBook>>,
+    ) -> Shared {
+        Shared {
+            config,
+            providers,
+            store,
+            prices,
+            in_flight: InFlightCount::default(),
+            requests: AtomicUsize::new(0),
+            cut_off: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the time for running answers is over.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Counts a request while it is looked at.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Answers a request.
+pub(crate) async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    from: SocketAddr,
+) -> Response<GatewayBody> {
+    let arrived = Instant::now();
+    let id = RequestId(uuid::Uuid::now_v7().as_u128());
+    let dialect = dialect_of(request.uri().path(), request.headers());
+    let running = shared.requests.fetch_add(1, Ordering::Relaxed);
+    let place = Place(&shared.requests);
+    let answered = if running >= shared.config.limits.requests {
+        Err(refuse(ErrorKind::Overloaded, format!("The gateway has {running} requests to answer already.")))
+    } else {
+        answer(&shared, request, from, id, arrived).await
+    };
+    drop(place);
+    match answered {
+        Ok(mut response) => {
+            if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            response
+        }
+        Err(refusal) => {
+            tracing::info!(request = %id, kind = refusal.kind.name(), message = %refusal.message, "request refused");
+            respond(&refusal, dialect, id)
+        }
+    }
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    from: SocketAddr,
+    id: RequestId,
+    arrived: Instant,
+) -> Result<Response<GatewayBody>, Refusal> {
+    let (head, incoming) = request.into_parts();
+    check_head(&head.headers, shared)?;
+    let admitted = admit(shared, &head, from, id, arrived)?;
+    if passes_unread(&admitted, &head.method) {
+        let route = choose(shared, &admitted, None)?;
+        return call::upload(shared, &admitted, &head, incoming, &route).await;
+    }
+    let sent = body::read(incoming, &shared.config.limits).await?;
+    let readable = body::readable(&sent, &head.headers, &shared.config.limits)?;
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let mut view = RequestView::parse(admitted.surface, &admitted.path, content_type, &readable)
+        .map_err(|bad| bad_request(&bad))?;
+    check_model(&admitted, &view)?;
+    let route = choose(shared, &admitted, view.model.as_deref())?;
+    let model = route.bare_model.as_deref().or(view.model.as_deref());
+    check_price(shared, &admitted, &route, model)?;
+    let (attribution, notes) = attribute(&head.headers, &mut view, &admitted.principal);
+    let plan = plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes);
+    call::call(shared, plan).await
+}
+
+fn check_head(headers: &HeaderMap, shared: &Shared) -> Result<(), Refusal> {
+    let limits = &shared.config.limits;
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers.len() > limits.header_fields || bytes > limits.head_bytes {
+        return Err(refuse(
+            ErrorKind::HeadersTooLarge,
+            format!(
+                "The request's head has {} fields and {bytes} bytes; at most {} and {} are read.",
+                headers.len(),
+                limits.header_fields,
+                limits.head_bytes
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn admit(
+    shared: &Shared,
+    head: &http::request::Parts,
+    from: SocketAddr,
+    id: RequestId,
+    arrived: Instant,
+) -> Result<Admitted, Refusal> {
+    let full = head.uri.path_and_query().map_or("/", |p| p.as_str());
+    let (named, path) = named_provider(full);
+    let surface = Surface::of(head.method.as_str(), path).or(named.is_some().then_some(Surface::Other));
+    let principal = identify::identify(
+        &head.headers,
+        &head.uri,
+        &shared.store.keys(),
+        shared.config.open_mode,
+        from.ip(),
+        attempt::now(),
+    )?;
+    let Some(surface) = surface else {
+        return Err(Box::new(
+            refuse(ErrorKind::NotFound, format!("There is nothing at {} {}.", head.method, head.uri.path()))
+                .with_hint("Any path of a provider is at /providers/{name}/…"),
+        ));
+    };
+    let dialect = dialect_of(head.uri.path(), &head.headers);
+    Ok(Admitted {
+        id,
+        arrived,
+        surface,
+        dialect,
+        named: named.map(str::to_owned),
+        path: path.to_owned(),
+        principal,
+    })
+}
+
+/// `/providers/{name}/rest` apart.
+fn named_provider(path: &str) -> (Option<&str>, &str) {
+    let split = path.strip_prefix("/providers/").and_then(|rest| rest.find('/').map(|at| rest.split_at(at)));
+    match split {
+        Some((name, rest)) => (Some(name), rest),
+        None => (None, path),
+    }
+}
+
+/// The dialect that the caller speaks: by the path, and where two dialects share one, by their headers.
+fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
+    let by_headers = || {
+        if headers.contains_key("anthropic-version") {
+            Dialect::Anthropic
+        } else if headers.contains_key("x-goog-api-key") {
+            Dialect::Gemini
+        } else {
+            Dialect::OpenAi
+        }
+    };
+    match Surface::of("POST", named_provider(path).1) {
+        Some(Surface::OpenAiModels | Surface::OpenAiFiles | Surface::OpenAiBatches | Surface::Other)
+        | None => {
+            if path.starts_with("/v1beta/") {
+                Dialect::Gemini
+            } else {
+                by_headers()
+            }
+        }
+        Some(surface) => surface.dialect(),
+    }
+}
+
+/// Uploads and requests without a body are not read: there is nothing in them to see.
+fn passes_unread(admitted: &Admitted, method: &Method) -> bool {
+    matches!(admitted.surface, Surface::OpenAiFiles)
+        || !matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+fn bad_request(bad: &bursar_wire::BadRequest) -> Refusal {
+    let refusal = refuse(ErrorKind::BadRequest, bad.to_string());
+    match bad.field() {
+        Some(field) => Box::new(refusal.with_param(field.to_owned())),
+        None => refusal,
+    }
+}
+
+fn check_model(admitted: &Admitted, view: &RequestView) -> Result<(), Refusal> {
+    let (Principal::Key(key), Some(model)) = (&admitted.principal, &view.model) else { return Ok(()) };
+    if key.allows_model(model) {
+        return Ok(());
+    }
+    let allowed = key.models.as_deref().unwrap_or_default().join(", ");
+    Err(Box::new(
+        refuse(ErrorKind::Forbidden, format!("The virtual key {} may not call {model:?}.", key.id))
+            .with_hint(format!("It may call {allowed}."))
+            .with_param("model"),
+    ))
+}
+
+fn choose(shared: &Shared, admitted: &Admitted, model: Option<&str>) -> Result<Route, Refusal> {
+    let wanted = Wanted {
+        surface: admitted.surface,
+        dialect: admitted.dialect,
+        named: admitted.named.as_deref(),
+        model,
+    };
+    route::choose(&shared.config.providers, &wanted)
+}
+
+fn check_price(
+    shared: &Shared,
+    admitted: &Admitted,
+    route: &Route,
+    model: Option<&str>,
+) -> Result<(), Refusal> {
+    if shared.config.policies.unpriced == UnpricedPolicy::Allow || !admitted.surface.bills_usage() {
+        return Ok(());
+    }
+    let provider = &shared.config.providers[route.providers[0]];
+    let model = model.unwrap_or_default();
+    if shared.prices.load().knows(&provider.price_as, model) {
+        return Ok(());
+    }
+    Err(Box::new(
+        refuse(
+            ErrorKind::Unpriced,
+            format!("The price of {model:?} at {} is not known, and such calls are refused.", provider.name),
+        )
+        .with_hint(format!(
+            "Give it one: bursar prices override {}/{model} …; or set gateway.unpriced = \"allow\".",
+            provider.price_as
+        )),
+    ))
+}
+
+fn attribute(
+    headers: &HeaderMap,
+    view: &mut RequestView,
+    principal: &Principal,
+) -> (Attribution, Vec<String>) {
+    let mut labels = Labels::new();
+    for (name, value) in headers {
+        labels.add_header(name.as_str(), value.as_bytes());
+    }
+    labels.merge(std::mem::take(&mut view.labels));
+    match principal {
+        Principal::Key(key) => labels.merge_into(&key.fixed, key.may_set),
+        Principal::Open => labels.merge_into(&Attribution::default(), LabelPolicy::ALL),
+    }
+}
+
+impl Principal {
+    fn key_id(&self) -> Option<KeyId> {
+        match self {
+            Principal::Key(key) => Some(key.id.clone()),
+            Principal::Open => None,
+        }
+    }
+}
+
+/// Bytes of a body that are kept because its answer may end without usage.
+fn kept_for_counting(view: &RequestView, readable: &Bytes) -> Bytes {
+    if view.stream { readable.clone() } else { Bytes::new() }
+}

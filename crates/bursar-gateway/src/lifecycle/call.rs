@@ -1,0 +1,381 @@
+//! The attempts of a request: one after the other, each with its own opening and settlement, until one answer
+//! stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bursar_core::EndOfStream;
+use bursar_wire::{ErrorKind, Framing, ResponseMeter, UsageChunkFilter, Vendor};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use hyper::body::Incoming;
+
+use super::plan::{Plan, without_virtual_key};
+use super::{Admitted, Shared, small};
+use crate::attempt::Attempt;
+use crate::config::StoreFailure;
+use crate::error::{Refusal, refuse};
+use crate::relay::{From, GatewayBody, Relay, RelayParts};
+use crate::route::Route;
+use crate::upstream::{
+    self, Again, ConnectFailure, Connection, OutBody, Provider, Target, after_failure, after_status,
+};
+
+/// One try: where, and with what.
+struct Try {
+    from: From,
+    key: Option<usize>,
+    hide_usage: bool,
+}
+
+/// What came of a try.
+enum Outcome {
+    Answer(Response<GatewayBody>),
+    /// Another try may succeed, at the same provider after a pause or at the next one.
+    Again {
+        pause: Duration,
+        otherwise: Otherwise,
+    },
+    Refused(Refusal),
+}
+
+/// What the client gets when there is no other try.
+enum Otherwise {
+    Answer(Box<Response<GatewayBody>>),
+    Refusal(Refusal),
+}
+
+/// Sends a request until an answer stands.
+pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<GatewayBody>, Refusal> {
+    let mut number = 0u16;
+    let mut last = None;
+    for (place, &index) in plan.route.providers.iter().enumerate() {
+        let provider = &shared.providers[index];
+        let is_last_provider = place + 1 == plan.route.providers.len();
+        for retry in 0..=provider.config.retries {
+            let outcome = attempt(shared, &plan, provider, number, retry).await;
+            number = number.saturating_add(1);
+            let (pause, otherwise) = match outcome {
+                Outcome::Answer(response) => return Ok(response),
+                Outcome::Refused(refusal) => return Err(refusal),
+                Outcome::Again { pause, otherwise } => (pause, otherwise),
+            };
+            last = Some(otherwise);
+            if retry < provider.config.retries {
+                // What came of this try is let go before the pause, not after it.
+                last = None;
+                tokio::time::sleep(pause).await;
+            } else if !is_last_provider {
+                last = None;
+            }
+        }
+    }
+    match last {
+        Some(Otherwise::Answer(response)) => Ok(*response),
+        Some(Otherwise::Refusal(refusal)) => Err(refusal),
+        None => Err(refuse(ErrorKind::UpstreamUnavailable, "No provider answered.")),
+    }
+}
+
+async fn attempt(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    provider: &Arc<Provider>,
+    number: u16,
+    retry: u32,
+) -> Outcome {
+    let number_of_target = provider.next_target();
+    let from = From { provider: Arc::clone(provider), target: number_of_target };
+    let (body, hide_usage) = plan.body_for(provider);
+    let prepared =
+        prepare(&plan.admitted, &plan.head, provider, from.target(), &plan.path, OutBody::Full(Some(body)));
+    let (request, key) = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    let mut booking = match open(shared, plan, provider, from.target(), number) {
+        Ok(booking) => booking,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    let tried = Try { from, key, hide_usage };
+    match send(tried.from.target(), provider, request, booking.as_mut()).await {
+        Ok((connection, response)) => {
+            answered(shared, plan, tried, connection, response, booking, retry).await
+        }
+        Err(failure) => failed(&tried, provider, failure, booking, retry),
+    }
+}
+
+fn open(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    provider: &Provider,
+    target: &Target,
+    number: u16,
+) -> Result<Option<Attempt>, Refusal> {
+    if !plan.is_booked() {
+        return Ok(None);
+    }
+    let opening = plan.opening(provider, target, number);
+    let journalled = match shared.store.open_attempt(&opening) {
+        Ok(()) => true,
+        Err(error) if shared.config.policies.store_failure == StoreFailure::GoOn => {
+            tracing::error!(request = %opening.id, %error, "a call goes on unrecorded, as the policy says");
+            metrics::counter!("bursar_unrecorded_total").increment(1);
+            false
+        }
+        Err(error) => {
+            tracing::error!(request = %opening.id, %error, "a call is refused because it cannot be recorded");
+            return Err(Box::new(
+                refuse(ErrorKind::StoreUnavailable, format!("The call cannot be recorded: {error}."))
+                    .with_retry_after(Duration::from_secs(1)),
+            ));
+        }
+    };
+    Ok(Some(Attempt::new(Arc::clone(shared), plan.live(opening, journalled))))
+}
+
+/// The request as it goes out, and the number of the credential that it goes with.
+fn prepare(
+    admitted: &Admitted,
+    head: &http::request::Parts,
+    provider: &Provider,
+    target: &Target,
+    path: &str,
+    body: OutBody,
+) -> Result<(Request<OutBody>, Option<usize>), Refusal> {
+    let holds_virtual_key = matches!(admitted.principal, crate::identify::Principal::Key(_));
+    if holds_virtual_key && !provider.credentials.are_set() && needs_credential(provider.config.vendor) {
+        return Err(Box::new(
+            refuse(
+                ErrorKind::UpstreamUnavailable,
+                format!("The gateway has no credential for provider {}.", provider.config.name),
+            )
+            .with_hint("Set api_keys of the provider in bursar.toml, or its variable in the environment."),
+        ));
+    }
+    let Some(path) = target.address.path(provider.config.vendor, path) else {
+        return Err(refuse(ErrorKind::BadRequest, "The path cannot be forwarded."));
+    };
+    let pass_credentials = !holds_virtual_key && !provider.credentials.are_set();
+    let uri = Uri::from(path);
+    let mut request =
+        upstream::request_head(&head.method, uri, &head.headers, &target.address.host, pass_credentials);
+    let key = provider.credentials.put_into(request.headers_mut());
+    *request.body_mut() = body;
+    Ok((request, key))
+}
+
+/// Local servers need none.
+fn needs_credential(vendor: Vendor) -> bool {
+    vendor != Vendor::Other
+}
+
+/// Why a try got no response.
+enum Failure {
+    Connect(ConnectFailure),
+    Broken(hyper::Error),
+    TimedOut(Duration),
+}
+
+async fn send(
+    target: &Target,
+    provider: &Provider,
+    request: Request<OutBody>,
+    mut booking: Option<&mut Attempt>,
+) -> Result<(Connection, Response<Incoming>), Failure> {
+    let timeouts = provider.config.timeouts;
+    let mut request = request;
+    let mut waiting = target.pool.waiting().await;
+    loop {
+        let reused = waiting.is_some();
+        let mut connection = match waiting.take() {
+            Some(connection) => connection,
+            None => target
+                .pool
+                .connect(&target.address.origin, timeouts.connect)
+                .await
+                .map_err(Failure::Connect)?,
+        };
+        if let Some(booking) = booking.as_deref_mut() {
+            booking.sending();
+        }
+        let answer = tokio::time::timeout(timeouts.first_byte, connection.send(request)).await;
+        match answer {
+            Ok(Ok(response)) => return Ok((connection, response)),
+            Err(_) => return Err(Failure::TimedOut(timeouts.first_byte)),
+            Ok(Err(failure)) => match failure.unsent {
+                // The provider closed a waiting connection in the very moment that it was taken.
+                Some(unsent) if reused => request = unsent,
+                _ => return Err(Failure::Broken(failure.error)),
+            },
+        }
+    }
+}
+
+async fn answered(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    tried: Try,
+    connection: Connection,
+    response: Response<Incoming>,
+    mut booking: Option<Attempt>,
+    retry: u32,
+) -> Outcome {
+    let config = &tried.from.provider.config;
+    let status = response.status();
+    let again = after_status(status, response.headers(), retry, config.longest_pause);
+    note_health(&tried, status.as_u16(), again);
+    if let Some(booking) = &mut booking {
+        begin_metering(booking, plan, config.vendor, &response);
+    }
+    let hide = tried.hide_usage && status.is_success() && framing_of(response.headers()) == Framing::Sse;
+    let parts = |body, booking| RelayParts {
+        shared: Arc::clone(shared),
+        from: tried.from,
+        connection,
+        body,
+        attempt: booking,
+        filter: hide.then(UsageChunkFilter::new),
+    };
+    let (head, body) = response.into_parts();
+    let headers = upstream::response_head(head.headers, !hide);
+    let small = small::is_small(&headers, &plan.head.method) && !hide;
+    let parts = parts(body, booking);
+    if !small && again == Again::No {
+        return Outcome::Answer(relayed(parts, status, headers));
+    }
+    match (again, small::collected(parts, status, headers).await) {
+        (Again::After(pause), Ok(response)) => {
+            Outcome::Again { pause, otherwise: Otherwise::Answer(Box::new(response)) }
+        }
+        (Again::After(pause), Err(refusal)) => {
+            Outcome::Again { pause, otherwise: Otherwise::Refusal(refusal) }
+        }
+        (Again::No, Ok(response)) => Outcome::Answer(response),
+        (Again::No, Err(refusal)) => Outcome::Refused(refusal),
+    }
+}
+
+fn note_health(tried: &Try, status: u16, again: Again) {
+    let health = &tried.from.target().health;
+    if status == 429 || status == 401 {
+        let pause = if let Again::After(pause) = again { pause } else { Duration::from_secs(10) };
+        if let Some(key) = tried.key {
+            tried.from.provider.credentials.rest(key, pause);
+        }
+    }
+    if status >= 500 { health.failed() } else { health.succeeded() }
+}
+
+fn begin_metering(booking: &mut Attempt, plan: &Plan, vendor: Vendor, response: &Response<Incoming>) {
+    let headers = response.headers();
+    let status = response.status().as_u16();
+    let mut meter = ResponseMeter::new(plan.admitted.surface, vendor, status, framing_of(headers));
+    if let Some(model) = &plan.asked.view.model {
+        meter.set_model(model);
+    }
+    for (name, value) in headers {
+        meter.header(name.as_str(), value.as_bytes());
+    }
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+    booking.answered(status, meter, encoding);
+}
+
+fn framing_of(headers: &HeaderMap) -> Framing {
+    Framing::of_content_type(headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()))
+}
+
+fn relayed(parts: RelayParts, status: http::StatusCode, headers: HeaderMap) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::Relay(Box::new(Relay::new(parts))));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn failed(
+    tried: &Try,
+    provider: &Provider,
+    failure: Failure,
+    booking: Option<Attempt>,
+    retry: u32,
+) -> Outcome {
+    tried.from.target().health.failed();
+    let name = &provider.config.name;
+    metrics::counter!("bursar_upstream_failures_total", "provider" => name.clone()).increment(1);
+    let (kind, end, message, again) = match failure {
+        Failure::Connect(ConnectFailure::Failed(why)) => {
+            let message = format!("Provider {name} cannot be reached: {why}.");
+            (ErrorKind::UpstreamUnavailable, EndOfStream::UpstreamError, message, true)
+        }
+        Failure::Connect(ConnectFailure::TimedOut) => {
+            let seconds = provider.config.timeouts.connect.as_secs();
+            let message = format!("Provider {name} took no connection for {seconds} s.");
+            (ErrorKind::UpstreamTimeout, EndOfStream::UpstreamError, message, true)
+        }
+        // The request was on its way: the provider may have done the work, so it is not sent twice.
+        Failure::Broken(error) => {
+            let message = format!("Provider {name} broke off before its answer: {error}.");
+            (ErrorKind::UpstreamUnavailable, EndOfStream::UpstreamError, message, false)
+        }
+        Failure::TimedOut(limit) => {
+            let message = format!("Provider {name} did not answer for {} s.", limit.as_secs());
+            (ErrorKind::UpstreamTimeout, EndOfStream::TimedOut, message, false)
+        }
+    };
+    if let Some(mut booking) = booking {
+        booking.because(message.clone());
+        booking.settle(end);
+    }
+    let refusal = refuse(kind, message);
+    match after_failure(retry, provider.config.longest_pause) {
+        Again::After(pause) if again => Outcome::Again { pause, otherwise: Otherwise::Refusal(refusal) },
+        _ => Outcome::Refused(refusal),
+    }
+}
+
+/// Passes a request through whose body is not read: uploads, and methods without a body. It is tried once.
+pub(super) async fn upload(
+    shared: &Arc<Shared>,
+    admitted: &Admitted,
+    head: &http::request::Parts,
+    body: Incoming,
+    route: &Route,
+) -> Result<Response<GatewayBody>, Refusal> {
+    let provider = &shared.providers[route.providers[0]];
+    let from = From { provider: Arc::clone(provider), target: provider.next_target() };
+    let path = without_virtual_key(&admitted.path);
+    let bodiless = matches!(head.method, Method::GET | Method::HEAD);
+    let body = if bodiless { OutBody::Empty } else { OutBody::Upload(body) };
+    let (request, key) = prepare(admitted, head, provider, from.target(), &path, body)?;
+    let tried = Try { from, key, hide_usage: false };
+    match send(tried.from.target(), provider, request, None).await {
+        Ok((connection, response)) => {
+            note_health(&tried, response.status().as_u16(), Again::No);
+            let (parts, body) = response.into_parts();
+            let headers = upstream::response_head(parts.headers, true);
+            let relay = RelayParts {
+                shared: Arc::clone(shared),
+                from: tried.from,
+                connection,
+                body,
+                attempt: None,
+                filter: None,
+            };
+            Ok(relayed(relay, parts.status, headers))
+        }
+        Err(failure) => match failed(&tried, provider, failure, None, 0) {
+            Outcome::Answer(response) => Ok(response),
+            Outcome::Again { otherwise: Otherwise::Refusal(refusal), .. } | Outcome::Refused(refusal) => {
+                Err(refusal)
+            }
+            Outcome::Again { otherwise: Otherwise::Answer(response), .. } => Ok(*response),
+        },
+    }
+}
+
+/// Adds a header whose value is known to be one.
+pub(super) fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,80 @@
+//! The meter's copy of a response: unpacked where the provider compressed it, while the client gets the bytes as
+//! they came.
+
+use std::io::Write as _;
+
+use bursar_core::{EndOfStream, MeteredUsage};
+use bursar_wire::{RequestFacts, ResponseMeter};
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
+
+/// Reads a response into its meter.
+pub(crate) struct Tap {
+    meter: ResponseMeter,
+    packing: Packing,
+}
+
+enum Packing {
+    None,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Deflate(Box<ZlibDecoder<Vec<u8>>>),
+    /// An encoding that is not read, or damage in one that is.
+    Unreadable,
+}
+
+impl Tap {
+    pub(crate) fn new(meter: ResponseMeter, encoding: Option<&str>) -> Tap {
+        let packing = match encoding.map(str::trim) {
+            None | Some("" | "identity") => Packing::None,
+            Some("gzip" | "x-gzip") => Packing::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            Some("deflate") => Packing::Deflate(Box::new(ZlibDecoder::new(Vec::new()))),
+            Some(_) => Packing::Unreadable,
+        };
+        Tap { meter, packing }
+    }
+
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        // In small pieces, so that what a piece unpacks to stays small whatever it was packed from.
+        for piece in bytes.chunks(1024) {
+            let unpacked = match &mut self.packing {
+                Packing::None => {
+                    self.meter.feed(bytes);
+                    return;
+                }
+                Packing::Unreadable => return,
+                Packing::Gzip(decoder) => decoder.write_all(piece).map(|()| decoder.get_mut()),
+                Packing::Deflate(decoder) => decoder.write_all(piece).map(|()| decoder.get_mut()),
+            };
+            match unpacked {
+                Ok(buffer) => {
+                    self.meter.feed(buffer);
+                    buffer.clear();
+                }
+                Err(_) => self.packing = Packing::Unreadable,
+            }
+        }
+    }
+
+    /// Whether the response has told its usage.
+    pub(crate) fn reports_usage(&self) -> bool {
+        self.meter.reports_usage()
+    }
+
+    pub(crate) fn seen(&self, facts: &RequestFacts) -> MeteredUsage {
+        self.meter.seen(facts)
+    }
+
+    pub(crate) fn finish(mut self, end: EndOfStream, facts: &RequestFacts) -> MeteredUsage {
+        match &mut self.packing {
+            Packing::Gzip(decoder) => {
+                let _ = decoder.try_finish();
+                self.meter.feed(decoder.get_ref());
+            }
+            Packing::Deflate(decoder) => {
+                let _ = decoder.try_finish();
+                self.meter.feed(decoder.get_ref());
+            }
+            Packing::None | Packing::Unreadable => {}
+        }
+        self.meter.finish(end, facts)
+    }
+}
