@@ -203,7 +203,9 @@ mod tests {
         for host in ["127.0.0.1:4001", "localhost:4001", "LOCALHOST", "[::1]:4001", "bursar.internal"] {
             assert_eq!(open().check(&Method::GET, "/", &headers(&[("host", host)])), Ok(()), "{host}");
         }
-        for host in ["evil.example", "evil.example:4001", "127.0.0.1.evil.example", "localhost.evil.example", ""] {
+        for host in
+            ["evil.example", "evil.example:4001", "127.0.0.1.evil.example", "localhost.evil.example", ""]
+        {
             let refused = open().check(&Method::GET, "/", &headers(&[("host", host)]));
             assert_eq!(refused, Err(Refusal::ForeignHost(host.to_owned())));
         }

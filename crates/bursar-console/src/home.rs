@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::answer::{SpendAnswer, SpendMeasures, SpendRowAnswer};
+use crate::shown::{amount, grouped, percent};
 
 /// The page's own address, what is there, and how it is called in a list.
 const ENDPOINTS: &[(&str, &str)] = &[
@@ -18,12 +19,13 @@ const ENDPOINTS: &[(&str, &str)] = &[
 const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8886;--soft:#8882;--warn:#a33c00}\
 @media (prefers-color-scheme:dark){:root{--warn:#ffb27d}}\
-body{font:1rem/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1.5rem}\
+body{font:1rem/1.5 system-ui,sans-serif;max-width:76rem;margin:0 auto;padding:1.5rem}\
 h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2rem 0 .5rem}\
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
 caption{text-align:left;padding:.25rem 0}\
 th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:left}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
+tbody td:first-of-type{overflow-wrap:anywhere;min-width:12rem}\
 tfoot th,tfoot td{border-top:2px solid var(--line);font-weight:600}\
 .flag{color:var(--warn);font-weight:600}code{background:var(--soft);padding:.1rem .3rem;border-radius:.2rem}\
 a:focus-visible{outline:3px solid;outline-offset:2px}";
@@ -36,8 +38,10 @@ pub fn page(spend: Result<&SpendAnswer, &str>) -> String {
         Ok(answer) => format!("{}{}", unpriced_note(&answer.total), table(answer)),
         Err(problem) => format!("<p role=\"alert\" class=\"flag\">{}</p>", escaped(problem)),
     };
-    let links: String =
-        ENDPOINTS.iter().map(|(to, about)| format!("<li><a href=\"{to}\"><code>{to}</code></a> {about}</li>")).collect();
+    let links: String = ENDPOINTS
+        .iter()
+        .map(|(to, about)| format!("<li><a href=\"{to}\"><code>{to}</code></a> {about}</li>"))
+        .collect();
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -64,7 +68,8 @@ fn unpriced_note(total: &SpendMeasures) -> String {
     format!(
         "<p class=\"flag\">{} of {} attempts have no known price: the amounts are lower bounds. \
          <code>bursar doctor</code> says which models.</p>",
-        total.unpriced, total.attempts
+        grouped(total.unpriced),
+        grouped(total.attempts)
     )
 }
 
@@ -101,7 +106,7 @@ fn row(row: &SpendRowAnswer) -> String {
 
 fn cells(m: &SpendMeasures, share: Option<&str>) -> String {
     let mut out = String::new();
-    let spend = if m.priced { format!("${}", m.contracted_cost) } else { format!("≥ ${}", m.contracted_cost) };
+    let spend = amount(&m.contracted_cost, m);
     let share = share.map_or(String::new(), percent);
     let flagged = |n: u64| if n > 0 { " flag" } else { "" };
     for (text, class) in [
@@ -115,29 +120,6 @@ fn cells(m: &SpendMeasures, share: Option<&str>) -> String {
         (grouped(m.estimated), ""),
     ] {
         let _ = write!(out, "<td class=\"n{class}\">{text}</td>");
-    }
-    out
-}
-
-/// A fraction such as `0.4213` as a percentage, `42.1 %`, cut off.
-#[must_use]
-pub fn percent(share: &str) -> String {
-    let (sign, digits) = share.strip_prefix('-').map_or(("", share), |rest| ("-", rest));
-    let bare: String = digits.chars().filter(char::is_ascii_digit).collect();
-    let tenths = bare.parse::<u64>().unwrap_or_default() / 10;
-    format!("{sign}{}.{} %", tenths / 10, tenths % 10)
-}
-
-/// A number with a thin group separator every three digits: `1,234,567`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
     }
     out
 }
@@ -184,7 +166,10 @@ mod tests {
     #[test]
     fn unpriced_spend_is_shown_as_a_lower_bound() {
         let html = page(Ok(&answer("support")));
-        assert!(html.contains("≥ $1.50") && html.contains("2 of 1234 attempts have no known price"), "{html}");
+        assert!(
+            html.contains("≥ $1.5000") && html.contains("2 of 1,234 attempts have no known price"),
+            "{html}"
+        );
     }
 
     #[test]
@@ -192,11 +177,5 @@ mod tests {
         let none = SpendAnswer::of(Default::default(), &["team", "model"], Vec::new());
         assert!(page(Ok(&none)).contains("bursar demo"));
         assert!(page(Err("the store <is> away")).contains("the store &lt;is&gt; away"));
-    }
-
-    #[test]
-    fn numbers_are_grouped_and_shares_are_percentages() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(["0.4213", "1.0000", "0.0009", "-0.5000"].map(percent), ["42.1 %", "100.0 %", "0.0 %", "-50.0 %"]);
     }
 }

@@ -5,6 +5,24 @@
 
 pub mod access;
 pub mod answer;
+mod console;
+mod health;
+pub mod home;
+mod openapi;
 pub mod params;
 pub mod problem;
+pub mod query;
+mod reads;
+pub mod registry;
+mod routes;
+pub mod shown;
 pub mod times;
+
+pub use console::{Console, ConsoleError, ConsoleParts, RenderMetrics};
+pub use openapi::api_document;
+
+/// The paths of every route, as the OpenAPI document writes them.
+#[must_use]
+pub fn route_paths() -> Vec<&'static str> {
+    routes::table().into_iter().map(|(path, _)| path).collect()
+}

@@ -25,7 +25,10 @@ const fn parameter(name: &'static str, about: &'static str) -> Parameter {
 
 /// The time range of a question.
 pub const RANGE: &[Parameter] = &[
-    parameter("since", "first moment: RFC 3339, a date (midnight UTC) or a duration before now such as 7d, 24h, 30m"),
+    parameter(
+        "since",
+        "first moment: RFC 3339, a date (midnight UTC) or a duration before now such as 7d, 24h, 30m",
+    ),
     parameter("until", "first moment after the range, written like since; now unless told"),
 ];
 
@@ -45,7 +48,10 @@ pub const FILTERS: &[Parameter] = &[
 /// Further filters where single records are read.
 pub const RECORD_FILTERS: &[Parameter] = &[
     parameter("task", "only this task"),
-    parameter("end", "only attempts that ended so: complete, upstream_error, client_cancelled, timed_out, gateway_stopped"),
+    parameter(
+        "end",
+        "only attempts that ended so: complete, upstream_error, client_cancelled, timed_out, gateway_stopped",
+    ),
     parameter("status", "only attempts with this HTTP status from the provider"),
     parameter("unpriced", "true: only attempts whose cost is not known in full"),
 ];
@@ -59,7 +65,7 @@ pub const PAGE: &[Parameter] = &[
 /// What spend is grouped by.
 pub const BY: &[Parameter] = &[parameter(
     "by",
-    "what to group by, separated by commas: tenant, team, app, workflow, environment, consumer, provider, model, key",
+    "what to group by, separated by commas: tenant, team, app, workflow, environment, consumer, provider, model, key, hour, day",
 )];
 
 /// Query parameters as they were given; every name is allowed and given once.
@@ -168,6 +174,9 @@ mod tests {
 
     #[test]
     fn values_are_percent_decoded() {
-        assert_eq!(read("since=2026-07-01T00%3A00%3A00Z").unwrap().text("since"), Some("2026-07-01T00:00:00Z"));
+        assert_eq!(
+            read("since=2026-07-01T00%3A00%3A00Z").unwrap().text("since"),
+            Some("2026-07-01T00:00:00Z")
+        );
     }
 }

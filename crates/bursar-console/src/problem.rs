@@ -15,7 +15,7 @@ pub struct Problem {
     pub kind: String,
     /// The kind of problem, for people.
     #[schema(example = "Unknown parameter")]
-    pub title: String,
+    pub title: &'static str,
     /// The HTTP status.
     #[schema(example = 400)]
     pub status: u16,
@@ -32,13 +32,13 @@ impl Problem {
     /// A problem of a kind, which is the title in lower case with hyphens.
     pub fn new(
         status: StatusCode,
-        title: &str,
+        title: &'static str,
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) -> Problem {
         Problem {
             kind: format!("urn:bursar:problem:{}", title.to_lowercase().replace(' ', "-")),
-            title: title.to_owned(),
+            title,
             status: status.as_u16(),
             detail: detail.into(),
             hint: hint.into(),
@@ -89,6 +89,14 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; {}", self.detail, self.hint)
+    }
+}
+
+impl std::error::Error for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -1,10 +1,16 @@
 //! What the API answers with. Money is a decimal string in US dollars; unknown money is `null` beside
 //! `"priced": false`, never zero. Times are RFC 3339 in UTC.
 
+mod health;
+mod key;
+mod priced;
 mod record;
 mod share;
 mod spend;
 
+pub use health::{AliveAnswer, CheckAnswer, ReadyAnswer};
+pub use key::{CreateKeyBody, CreatedKeyAnswer, KeyAnswer, KeysAnswer, RotateKeyBody};
+pub use priced::{AttemptAnswer, LineAnswer, PriceRowAnswer, PricedAnswer, RequestAnswer};
 pub use record::{AttributionAnswer, ExceptionAnswer, MeterAnswer, RecordAnswer, TimingsAnswer, UsageAnswer};
 pub use share::share_of;
 pub use spend::{SpendAnswer, SpendMeasures, SpendRowAnswer, TokensAnswer};

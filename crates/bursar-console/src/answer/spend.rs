@@ -35,7 +35,8 @@ pub struct SpendAnswer {
 pub struct SpendRowAnswer {
     /// The group's value for each name in `by`; `null` where nobody said.
     pub group: BTreeMap<String, Option<String>>,
-    /// The group's part of the total contracted cost, as a decimal fraction; `null` where the total is zero.
+    /// The group's part of the total contracted cost, as a decimal fraction; `null` where the total is zero, or
+    /// where nothing of the group has a price.
     #[schema(example = "0.4213")]
     pub share: Option<String>,
     /// What was measured.
@@ -122,7 +123,8 @@ impl SpendRowAnswer {
         cell: &bursar_core::rollup::Cell,
         whole: Money,
     ) -> SpendRowAnswer {
-        let share = share_of(cell.contracted_cost, whole);
+        let is_known = cell.unpriced < cell.records;
+        let share = share_of(cell.contracted_cost, whole).filter(|_| is_known);
         SpendRowAnswer { group, share, measures: SpendMeasures::of(cell) }
     }
 }
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn the_dearest_group_comes_first_and_shares_are_of_the_total() {
         let cell = |nanos, unpriced| bursar_core::rollup::Cell {
-            records: 1,
+            records: 2,
             unpriced,
             contracted_cost: Money::from_nanos(nanos),
             ..Default::default()
@@ -183,6 +185,8 @@ mod tests {
         assert_eq!(answer.rows[0].group["team"], None);
         assert_eq!(answer.rows[0].share.as_deref(), Some("0.7500"));
         assert!(!answer.rows[0].measures.priced && answer.rows[1].measures.priced);
-        assert_eq!((answer.total.attempts, answer.total.unpriced), (2, 1));
+        assert_eq!((answer.total.attempts, answer.total.unpriced), (4, 1));
+        let unknown = SpendAnswer::of(Default::default(), &["team"], vec![(vec![None], cell(0, 2))]);
+        assert_eq!(unknown.rows[0].share, None, "an unknown amount has no share");
     }
 }

@@ -1,0 +1,130 @@
+//! The control plane as one thing that can be served.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use bursar_core::Timestamp;
+use bursar_prices::PriceBook;
+use bursar_store::KeyDirectory;
+use tokio::net::TcpListener;
+
+use crate::access::Access;
+use crate::reads::Reads;
+use crate::{routes, times};
+
+/// How long running answers may take to end after the shutdown has begun.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The text of `/metrics` in Prometheus' format, made when it is asked for.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the control plane is made of.
+pub struct ConsoleParts {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// The registry of virtual keys.
+    pub keys: KeyDirectory,
+    /// The price list in force.
+    pub prices: Arc<ArcSwap<PriceBook>>,
+    /// The names of the providers that the gateway knows.
+    pub providers: Vec<String>,
+    /// Who may call.
+    pub access: Access,
+    /// The gateway's metrics.
+    pub metrics: RenderMetrics,
+}
+
+/// The control plane.
+#[derive(Clone)]
+pub struct Console {
+    pub(crate) parts: Arc<ConsoleParts>,
+    pub(crate) reads: Reads,
+    pub(crate) clock: fn() -> Timestamp,
+}
+
+/// Why the control plane stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// The listener failed.
+    #[error("the control API's listener failed")]
+    Listener(#[source] std::io::Error),
+    /// Answers were still running when the time for them was over.
+    #[error("the control API stopped with answers still running, {} s after it was told to", DRAIN.as_secs())]
+    NotDrained,
+}
+
+impl Console {
+    /// A control plane over a store.
+    #[must_use]
+    pub fn new(parts: ConsoleParts) -> Console {
+        let reads = Reads::new(parts.folder.clone());
+        Console { parts: Arc::new(parts), reads, clock: times::now }
+    }
+
+    /// The same with a clock of the caller's, for tests.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> Timestamp) -> Console {
+        Console { clock, ..self }
+    }
+
+    /// The same with other providers, for tests.
+    #[must_use]
+    pub fn with_providers(self, providers: Vec<String>) -> Console {
+        let parts = ConsoleParts {
+            folder: self.parts.folder.clone(),
+            keys: self.parts.keys.clone(),
+            prices: Arc::clone(&self.parts.prices),
+            providers,
+            access: self.parts.access.clone(),
+            metrics: Arc::clone(&self.parts.metrics),
+        };
+        Console { parts: Arc::new(parts), ..self }
+    }
+
+    /// The routes, behind the rules of access.
+    pub fn router(&self) -> Router {
+        let guard = middleware::from_fn_with_state(self.clone(), guarded);
+        routes::all().layer(guard).with_state(self.clone())
+    }
+
+    /// Answers on `listener` until `shutdown` is over, then lets running answers end, for ten seconds at most.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ConsoleError> {
+        let (began, mut begins) = tokio::sync::watch::channel(false);
+        let signal = async move {
+            shutdown.await;
+            let _ = began.send(true);
+        };
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(signal).into_future();
+        let deadline = async move {
+            let _ = begins.wait_for(|begun| *begun).await;
+            tokio::time::sleep(DRAIN).await;
+        };
+        tokio::select! {
+            ended = serving => ended.map_err(ConsoleError::Listener),
+            () = deadline => Err(ConsoleError::NotDrained),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+async fn guarded(State(console): State<Console>, request: Request, next: Next) -> Response {
+    let allowed = console.parts.access.check(request.method(), request.uri().path(), request.headers());
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}

@@ -1,0 +1,64 @@
+//! The OpenAPI document, made from the routes' own descriptions.
+
+use axum::Json;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, OpenApi};
+
+use crate::params::{BY, FILTERS, PAGE, RANGE, RECORD_FILTERS, documented};
+use crate::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bursar control API",
+        description = "Reads what every call to a language model cost and who it was for, and keeps virtual keys. \
+            Money is a decimal string in US dollars; unknown money is null beside \"priced\": false. Times are \
+            RFC 3339 in UTC. Errors are RFC 9457 problem documents with a hint."
+    ),
+    paths(
+        routes::home, routes::spend, routes::usage, routes::request,
+        routes::list_keys, routes::create_key, routes::show_key, routes::revoke_key, routes::rotate_key,
+        document, routes::metrics, routes::healthz, routes::readyz,
+    ),
+    tags(
+        (name = "reading", description = "Spend, usage and single requests"),
+        (name = "keys", description = "Virtual keys"),
+        (name = "health", description = "Whether Bursar is well"),
+        (name = "pages", description = "HTML pages"),
+    )
+)]
+struct ApiDocument;
+
+/// The parameters of spend.
+pub(crate) struct SpendParams;
+
+/// The parameters of usage.
+pub(crate) struct UsageParams;
+
+impl IntoParams for SpendParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[BY, RANGE, FILTERS])
+    }
+}
+
+impl IntoParams for UsageParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[RANGE, FILTERS, RECORD_FILTERS, PAGE])
+    }
+}
+
+/// The document of the control API.
+#[must_use]
+pub fn api_document() -> Document {
+    ApiDocument::openapi()
+}
+
+/// This document
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "health",
+    responses((status = 200, description = "The OpenAPI document of this API", body = serde_json::Value))
+)]
+pub(crate) async fn document() -> Json<Document> {
+    Json(api_document())
+}
