@@ -32,7 +32,7 @@ pub(crate) fn settled(record: &UsageRecord, book: &PriceBook) {
 }
 
 fn log(record: &UsageRecord) {
-    tracing::info!(
+    tracing::debug!(
         request = %record.id,
         provider = %record.provider,
         surface = %record.surface,

@@ -1,2 +1,22 @@
-//! The Bursar command line.
-fn main() {}
+//! The Bursar command line: one binary that serves, reads and explains.
+
+mod cli;
+mod commands;
+mod compose;
+mod config;
+
+use std::process::ExitCode;
+
+/// Small and quick under many short-lived allocations; keeps the resident memory of a busy gateway low.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bursar: {error:#}");
+            ExitCode::from(cli::FAILED)
+        }
+    }
+}

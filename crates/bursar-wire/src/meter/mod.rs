@@ -117,6 +117,12 @@ impl ResponseMeter {
         self.body_bytes
     }
 
+    /// Whether the response has told its usage so far, or the part of it that its first event tells.
+    #[must_use]
+    pub fn reports_usage(&self) -> bool {
+        self.reader.slots.reports_usage()
+    }
+
     /// What would be settled if the response ended here: for progress notes of long streams.
     #[must_use]
     pub fn seen(&self, request: &RequestFacts) -> MeteredUsage {

@@ -102,6 +102,21 @@ impl Slots {
         self.json(field).and_then(|v| v.as_u64())
     }
 
+    /// Whether any place that usage stands in was seen.
+    pub(super) fn reports_usage(&self) -> bool {
+        const PLACES: &[Field] = &[
+            Field::Usage,
+            Field::MessageUsage,
+            Field::GroqUsage,
+            Field::UsageMetadata,
+            Field::Meta,
+            Field::InvocationMetrics,
+            Field::TitanInput,
+            Field::LlamaInput,
+        ];
+        PLACES.iter().any(|&field| self.raw(field).is_some()) || !self.headers.is_empty()
+    }
+
     fn text_value(&self, field: Field) -> Option<String> {
         self.json(field).and_then(|v| v.as_str().map(str::to_owned))
     }

@@ -1,0 +1,149 @@
+//! What can be typed, and where it goes.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::commands;
+use crate::commands::context::Context;
+use crate::config::Config;
+
+/// The exit code of a command that could not do what it was asked. (2 is a command line that is not understood.)
+pub(crate) const FAILED: u8 = 1;
+
+/// The control plane for what an enterprise spends on AI inference.
+#[derive(Debug, Parser)]
+#[command(name = "bursar", version, about, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed or problems found, 2 the command line is not understood."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The configuration file [default: bursar.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "BURSAR_CONFIG")]
+    config: Option<PathBuf>,
+    /// The data folder, instead of the configured one
+    #[arg(long, global = true, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the gateway and the control API
+    Serve(commands::serve::ServeArgs),
+    /// Try everything with a scripted provider and a replay of real request traces; no key is needed
+    Demo(commands::demo::DemoArgs),
+    /// What was spent, by whom and on what
+    Spend(commands::spend::SpendArgs),
+    /// Single requests, every number with its price row and provenance
+    #[command(subcommand)]
+    Requests(commands::requests::RequestsCommand),
+    /// Virtual keys
+    #[command(subcommand)]
+    Keys(commands::keys::KeysCommand),
+    /// Look at configuration, store and prices, and say everything that is wrong at once
+    Doctor(commands::doctor::DoctorArgs),
+    /// Write a configuration to start from, or check the one at hand
+    #[command(subcommand)]
+    Config(commands::config::ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+impl GlobalArgs {
+    /// The configuration, with what the command line says put over it.
+    pub(crate) fn load_config(&self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), &|name| std::env::var(name).ok())?;
+        if let Some(folder) = &self.folder {
+            config.store.folder.clone_from(folder);
+        }
+        Ok(config)
+    }
+
+    /// What the reading commands need.
+    fn context(&self) -> anyhow::Result<Context> {
+        let config = self.load_config()?;
+        Ok(Context {
+            prices: crate::compose::load_prices(&config)?,
+            folder: config.store.folder,
+            json: self.json,
+        })
+    }
+
+    /// The configuration file that was named.
+    pub(crate) fn config_file(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// The data folder that was named.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
+    /// Whether the output is for a machine.
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+}
+
+/// `bursar doctor` goes on where the configuration is wrong: that is what it is for.
+fn doctor(args: &commands::doctor::DoctorArgs, global: &GlobalArgs) -> anyhow::Result<ExitCode> {
+    let (findings, config) = commands::config::findings(global);
+    let prices = match config.as_ref().map(crate::compose::load_prices) {
+        Some(Ok(prices)) => prices,
+        _ => std::sync::Arc::clone(bursar_prices::PriceBook::embedded()),
+    };
+    let configured = config.map_or_else(|| PathBuf::from("bursar-data"), |c| c.store.folder);
+    let folder = global.folder.clone().unwrap_or(configured);
+    commands::doctor::run(args, findings, &Context { folder, prices, json: global.json })
+}
+
+/// Parses the command line and does what it says.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let Cli { global, command } = Cli::parse();
+    match command {
+        Command::Serve(args) => commands::serve::run(&args, &global),
+        Command::Demo(args) => commands::demo::run(&args, &global),
+        Command::Spend(args) => commands::spend::run(&args, &global.context()?),
+        Command::Requests(command) => commands::requests::run(&command, &global.context()?),
+        Command::Keys(command) => commands::keys::run(&command, &global.context()?),
+        Command::Doctor(args) => doctor(&args, &global),
+        Command::Config(command) => commands::config::run(&command, &global),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "bursar", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_in_itself() {
+        Cli::command().debug_assert();
+    }
+}

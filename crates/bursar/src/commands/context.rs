@@ -1,0 +1,41 @@
+//! What the reading commands need to know: where the data lies, which prices hold, and who reads the output.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bursar_core::Timestamp;
+use bursar_prices::PriceBook;
+use bursar_store::Reader;
+
+/// What the reading commands need to know.
+pub(crate) struct Context {
+    /// The data folder.
+    pub(crate) folder: PathBuf,
+    /// The price list at hand.
+    pub(crate) prices: Arc<PriceBook>,
+    /// Whether the output is for a machine.
+    pub(crate) json: bool,
+}
+
+impl Context {
+    /// Opens the data folder for reading, beside a running server or without one.
+    pub(crate) fn reader(&self) -> anyhow::Result<Reader> {
+        anyhow::ensure!(
+            self.folder.is_dir(),
+            "there is no data folder {}; run bursar demo or bursar serve first, or name another with --folder",
+            self.folder.display()
+        );
+        Ok(Reader::open(&self.folder)?)
+    }
+
+    /// The time now, by the machine's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        bursar_console::times::now()
+    }
+}
+
+/// Prints an answer as indented JSON.
+pub(crate) fn print_json(answer: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(answer)?);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! One file per command.
+
+pub(crate) mod config;
+pub(crate) mod context;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+mod filters;
+pub(crate) mod keys;
+#[cfg(test)]
+mod life_of_a_dollar;
+pub(crate) mod requests;
+pub(crate) mod serve;
+pub(crate) mod spend;
+mod table;
