@@ -55,17 +55,23 @@ pub fn request(reader: &Reader, id: &str, prices: &PriceBook) -> Result<RequestA
             "a request is recorded when it ends; bursar requests list shows the latest",
         ));
     }
+    Ok(explained(&records, prices))
+}
+
+/// The attempts of one request, each as it was booked and derived again. No attempt at all gives an empty answer.
+#[must_use]
+pub fn explained(records: &[UsageRecord], prices: &PriceBook) -> RequestAnswer {
     let sum = |amount: fn(&UsageRecord) -> Option<Money>| {
         let amounts: Option<Vec<Money>> = records.iter().map(amount).collect();
         amounts.and_then(Money::checked_sum).map(|m| m.to_string())
     };
-    Ok(RequestAnswer {
-        request: id.to_string(),
+    RequestAnswer {
+        request: records.first().map_or(String::new(), |r| r.id.request.to_string()),
         priced: records.iter().all(|r| !r.is_unpriced()),
         contracted_cost: sum(|r| r.contracted_cost),
         list_cost: sum(|r| r.list_cost),
         attempts: records.iter().map(|r| attempt(r, prices)).collect(),
-    })
+    }
 }
 
 fn attempt(record: &UsageRecord, prices: &PriceBook) -> AttemptAnswer {

@@ -1,5 +1,6 @@
 //! Spend, grouped.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use bursar_core::{Meter, Money};
@@ -9,7 +10,7 @@ use utoipa::ToSchema;
 use super::share_of;
 use crate::times;
 
-/// Spend in a time range, by groups, the largest first.
+/// Spend in a time range, by groups: hours and days in their order, everything else the largest first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SpendAnswer {
     /// First moment of the range (RFC 3339); the start of an hour.
@@ -130,14 +131,19 @@ impl SpendRowAnswer {
 }
 
 impl SpendAnswer {
-    /// An answer of groups and their cells, the largest contracted cost first, then by name.
+    /// An answer of groups and their cells: by time where a group is an hour or day; then the largest contracted
+    /// cost first, then by name.
     #[must_use]
     pub fn of(
         range: (bursar_core::Timestamp, bursar_core::Timestamp),
         by: &[&str],
         mut groups: Vec<(Vec<Option<String>>, bursar_core::rollup::Cell)>,
     ) -> SpendAnswer {
-        groups.sort_by(|(a, x), (b, y)| y.contracted_cost.cmp(&x.contracted_cost).then_with(|| a.cmp(b)));
+        let time = by.iter().position(|n| matches!(*n, "hour" | "day"));
+        groups.sort_by(|(a, x), (b, y)| {
+            let by_time = time.map_or(Ordering::Equal, |i| a[i].cmp(&b[i]));
+            by_time.then_with(|| y.contracted_cost.cmp(&x.contracted_cost)).then_with(|| a.cmp(b))
+        });
         let mut whole = bursar_core::rollup::Cell::default();
         for (_, cell) in &groups {
             whole.add(cell);
@@ -170,6 +176,19 @@ mod tests {
         let meters = Meter::ALL.iter().filter(|m| m.is_tokens()).count();
         assert_eq!(tokens.input + tokens.cached + tokens.output, meters as u64);
         assert_eq!(tokens, TokensAnswer { input: 7, cached: 3, output: 4 });
+    }
+
+    #[test]
+    fn days_come_in_their_order() {
+        let cell = |nanos| bursar_core::rollup::Cell {
+            records: 1,
+            contracted_cost: Money::from_nanos(nanos),
+            ..Default::default()
+        };
+        let day = |d: &str| vec![Some(format!("2026-07-{d}"))];
+        let answer =
+            SpendAnswer::of(Default::default(), &["day"], vec![(day("02"), cell(9)), (day("01"), cell(1))]);
+        assert_eq!(answer.rows[0].group["day"].as_deref(), Some("2026-07-01"));
     }
 
     #[test]
