@@ -1,7 +1,6 @@
 //! The control plane as one thing that can be served.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use bursar_core::Timestamp;
 use bursar_prices::PriceBook;
-use bursar_store::KeyDirectory;
+use bursar_store::Store;
 use tokio::net::TcpListener;
 
 use crate::access::Access;
@@ -27,10 +26,8 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the control plane is made of.
 pub struct ConsoleParts {
-    /// The data folder.
-    pub folder: PathBuf,
-    /// The registry of virtual keys.
-    pub keys: KeyDirectory,
+    /// The store, with the registry of virtual keys.
+    pub store: Store,
     /// The price list in force.
     pub prices: Arc<ArcSwap<PriceBook>>,
     /// The names of the providers that the gateway knows.
@@ -64,7 +61,7 @@ impl Console {
     /// A control plane over a store.
     #[must_use]
     pub fn new(parts: ConsoleParts) -> Console {
-        let reads = Reads::new(parts.folder.clone());
+        let reads = Reads::new(parts.store.folder().to_owned());
         Console { parts: Arc::new(parts), reads, clock: times::now }
     }
 
@@ -78,8 +75,7 @@ impl Console {
     #[must_use]
     pub fn with_providers(self, providers: Vec<String>) -> Console {
         let parts = ConsoleParts {
-            folder: self.parts.folder.clone(),
-            keys: self.parts.keys.clone(),
+            store: self.parts.store.clone(),
             prices: Arc::clone(&self.parts.prices),
             providers,
             access: self.parts.access.clone(),

@@ -68,8 +68,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let gateway =
         Gateway::new(gateway_config::of(config, addresses.gateway, &env)?, store.clone(), Arc::clone(&book))?;
     let console = Console::new(ConsoleParts {
-        folder: config.store.folder.clone(),
-        keys: store.keys(),
+        store: store.clone(),
         prices: Arc::clone(&book),
         providers: config.providers.iter().map(|p| p.name.clone()).collect(),
         access: access(config, addresses.console, &env)?,

@@ -29,10 +29,8 @@ pub(crate) async fn healthz() -> Json<AliveAnswer> {
     )
 )]
 pub(crate) async fn readyz(State(console): State<Console>) -> (StatusCode, Json<ReadyAnswer>) {
-    let mut checks = match console.reads.run(health::store_checks).await {
-        Ok(checks) => checks,
-        Err(problem) => vec![health::failed("store", problem.to_string())],
-    };
+    let read = console.reads.run(health::can_be_read).await;
+    let mut checks = health::store_checks(&console.parts.store.status(), read);
     checks.push(health::providers_check(&console.parts.providers));
     let ready = checks.iter().all(|c| c.ok);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -45,10 +43,6 @@ pub(crate) async fn readyz(State(console): State<Console>) -> (StatusCode, Json<
     responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
 )]
 pub(crate) async fn metrics(State(console): State<Console>) -> impl IntoResponse {
-    let mut text = (console.parts.metrics)();
-    match console.reads.run(health::gauges).await {
-        Ok(gauges) => text.push_str(&gauges),
-        Err(problem) => tracing::warn!(%problem, "the store's metrics are left out"),
-    }
+    let text = (console.parts.metrics)() + &health::gauges(&console.parts.store.status());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

@@ -124,7 +124,7 @@ async fn on_registry<T: Send + 'static>(
     console: &Console,
     work: impl FnOnce(&KeyDirectory, Timestamp) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let (keys, now) = (console.parts.keys.clone(), console.now());
+    let (keys, now) = (console.parts.store.keys(), console.now());
     let done = tokio::task::spawn_blocking(move || work(&keys, now)).await;
     done.map_err(|e| Problem::store(format!("the registry did not answer: {e}")))?
 }

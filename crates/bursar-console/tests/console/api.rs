@@ -170,7 +170,7 @@ async fn with_a_token_nothing_but_the_probes_is_open() {
 async fn metrics_are_the_gateways_and_the_stores() {
     let answered = Fixture::with_records().get("/metrics").await;
     assert!(answered.kind.starts_with("text/plain"));
-    for name in ["bursar_test 1", "bursar_store_in_flight_attempts", "bursar_store_unpriced_attempts"] {
+    for name in ["bursar_test 1", "bursar_store_in_flight_attempts 0", "bursar_store_in_trouble 0"] {
         assert!(answered.body.contains(name), "{}", answered.body);
     }
 }

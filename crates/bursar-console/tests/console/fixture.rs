@@ -23,7 +23,7 @@ pub(crate) fn noon() -> Timestamp {
 }
 
 pub(crate) struct Fixture {
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub(crate) store: Store,
     pub(crate) book: Arc<PriceBook>,
 }
@@ -45,7 +45,7 @@ impl Fixture {
         let folder = tempfile::tempdir().unwrap();
         let options = StoreOptions { folder: folder.path().to_owned(), ..StoreOptions::default() };
         let (store, _) = Store::open(options).unwrap();
-        Fixture { folder, store, book: book() }
+        Fixture { _folder: folder, store, book: book() }
     }
 
     /// A store with three requests: a plain one, one of a model without a price, one that was retried.
@@ -89,8 +89,7 @@ impl Fixture {
         let token = token.map(|t| AdminToken::new(t.to_owned()).unwrap());
         let listen = if token.is_some() { "0.0.0.0:4001" } else { "127.0.0.1:4001" };
         Console::new(ConsoleParts {
-            folder: self.folder.path().to_owned(),
-            keys: self.store.keys(),
+            store: self.store.clone(),
             prices: Arc::new(ArcSwap::new(Arc::clone(&self.book))),
             providers: vec!["openai".to_owned()],
             access: Access::for_listener(listen.parse().unwrap(), token, Vec::new()).unwrap(),
