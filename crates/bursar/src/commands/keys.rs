@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use bursar_console::answer::{CreateKeyBody, CreatedKeyAnswer, KeyAnswer, KeysAnswer, RotateKeyBody};
@@ -60,9 +61,9 @@ pub(crate) struct CreateArgs {
     /// Labels a caller may set, separated by commas [default: all but tenant, team and app]
     #[arg(long, value_name = "LABELS", value_delimiter = ',')]
     may_set: Option<Vec<String>>,
-    /// The gateway's address, for the lines to paste
-    #[arg(long, value_name = "URL", default_value = DEFAULT_GATEWAY)]
-    gateway: String,
+    /// The gateway's address, for the lines to paste [default: where the gateway of this folder listens]
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
 }
 
 /// Which key.
@@ -93,9 +94,9 @@ pub(crate) struct RotateArgs {
     /// How long the old secret stays good beside the new one
     #[arg(long, value_name = "TIME", default_value = "24h")]
     overlap: String,
-    /// The gateway's address, for the lines to paste
-    #[arg(long, value_name = "URL", default_value = DEFAULT_GATEWAY)]
-    gateway: String,
+    /// The gateway's address, for the lines to paste [default: where the gateway of this folder listens]
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
 }
 
 const DEFAULT_GATEWAY: &str = "http://127.0.0.1:4000";
@@ -125,7 +126,7 @@ fn create(args: &CreateArgs, context: &Context) -> anyhow::Result<ExitCode> {
         may_set: args.may_set.clone(),
     };
     let created = registry::create(&directory(context)?, &body, context.now())?;
-    print_created(&created, &args.gateway, context)
+    print_created(&created, args.gateway.as_deref(), context)
 }
 
 fn list(context: &Context) -> anyhow::Result<ExitCode> {
@@ -170,7 +171,7 @@ fn rotate(args: &RotateArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if !context.json {
         println!("{} stays good for {} beside the new key.\n", args.id, args.overlap);
     }
-    print_created(&created, &args.gateway, context)
+    print_created(&created, args.gateway.as_deref(), context)
 }
 
 /// Shows what would end, and asks. Without a terminal to ask on, it is an error that says `--yes`.
@@ -188,13 +189,28 @@ fn confirmed(key: &KeyAnswer) -> anyhow::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn print_created(created: &CreatedKeyAnswer, gateway: &str, context: &Context) -> anyhow::Result<ExitCode> {
+fn print_created(
+    created: &CreatedKeyAnswer,
+    gateway: Option<&str>,
+    context: &Context,
+) -> anyhow::Result<ExitCode> {
     if context.json {
         print_json(created)?;
     } else {
-        print!("{}", created_text(created, gateway));
+        let gateway = gateway.map_or_else(|| gateway_of(&context.folder), str::to_owned);
+        print!("{}", created_text(created, &gateway));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the gateway of a data folder listens, or last listened.
+fn gateway_of(folder: &Path) -> String {
+    let read = || {
+        let text = std::fs::read_to_string(folder.join("listen.json")).ok()?;
+        let places: serde_json::Value = serde_json::from_str(&text).ok()?;
+        Some(format!("http://{}", places.get("gateway")?.as_str()?))
+    };
+    read().unwrap_or_else(|| DEFAULT_GATEWAY.to_owned())
 }
 
 /// A new key with the lines to paste.
@@ -247,7 +263,7 @@ fn list_text(answer: &KeysAnswer) -> String {
             .to_owned();
     }
     let columns =
-        [text("id"), text("prefix"), text("state"), text("labels"), text("models"), text("expires (UTC)")];
+        [text("id"), text("prefix"), text("state"), text("labels"), text("models"), text("ends (UTC)")];
     let row = |key: &KeyAnswer| {
         vec![
             key.id.clone(),
@@ -255,7 +271,10 @@ fn list_text(answer: &KeysAnswer) -> String {
             key.state.clone(),
             labels(key),
             all_or(key.models.as_ref()),
-            key.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
+            key.revoked_at
+                .as_ref()
+                .or(key.expires_at.as_ref())
+                .map_or_else(|| "never".to_owned(), String::clone),
         ]
     };
     render(&columns, answer.keys.iter().map(row).collect(), None)
@@ -302,6 +321,15 @@ mod tests {
         let mut ended = key();
         (ended.id, ended.state, ended.expires_at) = ("key_3".to_owned(), "revoked".to_owned(), None);
         insta::assert_snapshot!(list_text(&KeysAnswer { keys: vec![key(), ended] }));
+    }
+
+    #[test]
+    fn the_lines_to_paste_have_the_address_at_which_the_gateway_listens() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(gateway_of(folder.path()), DEFAULT_GATEWAY);
+        let text = r#"{"console":"127.0.0.1:4001","gateway":"127.0.0.1:5000"}"#;
+        std::fs::write(folder.path().join("listen.json"), text).unwrap();
+        assert_eq!(gateway_of(folder.path()), "http://127.0.0.1:5000");
     }
 
     #[test]
