@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, DurabilityChoice, Environment};
 
 pub(crate) use logging::start_logging;
-pub(crate) use prices::{load_prices, overlay_folder};
+pub(crate) use prices::load_prices;
 
 /// Where the two listeners answer.
 #[derive(Clone, Copy, Debug)]

@@ -123,10 +123,13 @@ impl ResponseMeter {
         self.reader.slots.reports_usage()
     }
 
-    /// What would be settled if the response ended here: for progress notes of long streams.
+    /// What has been used so far, for progress notes of long streams: what is reported, and for the rest a rough
+    /// estimate that needs no tokenizer.
     #[must_use]
     pub fn seen(&self, request: &RequestFacts) -> MeteredUsage {
-        self.clone().finish(EndOfStream::GatewayStopped, request)
+        let mut now = self.clone();
+        now.reader.slots.estimate_roughly();
+        now.finish(EndOfStream::GatewayStopped, &RequestFacts { model: None, ..request.clone() })
     }
 
     /// Ends the reading and says what the response used.

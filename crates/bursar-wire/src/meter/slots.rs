@@ -71,6 +71,11 @@ impl Slots {
         self.texts.set_model(model);
     }
 
+    /// From now on, text is estimated and not counted.
+    pub(super) fn estimate_roughly(&mut self) {
+        self.texts.estimate_roughly();
+    }
+
     pub(super) fn set_header(&mut self, name: &str, value: &[u8]) {
         let known = HEADERS.iter().find(|h| h.eq_ignore_ascii_case(name));
         let number = std::str::from_utf8(value).ok().and_then(|v| v.trim().parse().ok());

@@ -32,6 +32,11 @@ impl Texts {
         }
     }
 
+    /// Gives up the model, and with it the tokenizer: what is still to be counted is estimated.
+    pub(super) fn estimate_roughly(&mut self) {
+        self.model = Some(String::new());
+    }
+
     pub(super) fn push(&mut self, is_reasoning: bool, piece: &[u8]) {
         let kept = if is_reasoning { &mut self.reasoning } else { &mut self.output };
         for piece in piece.chunks(TEXT_CAP / 2) {
