@@ -47,9 +47,12 @@ const LISTEN_FILE: &str = "listen.json";
 /// The runtime that the configuration asks for.
 pub(crate) fn runtime(config: &Config) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Ok(threads @ 1..) = usize::try_from(config.gateway.threads) {
-        builder.worker_threads(threads);
-    }
+    let threads = match usize::try_from(config.gateway.threads) {
+        Ok(threads @ 1..) => threads,
+        // A worker that idles is woken for every burst; fewer, busier ones answer sooner (decision 3).
+        _ => std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1)),
+    };
+    builder.worker_threads(threads);
     builder.enable_all().build().context("the runtime cannot be started")
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct GatewaySection {
     pub(crate) body_timeout: Duration,
     /// The time that running streams have to end at shutdown; 30 s unless told.
     pub(crate) drain: Duration,
-    /// Threads that serve; 0 for one per core.
+    /// Threads that serve; 0 for half of the cores, at least one.
     pub(crate) threads: u64,
     /// What happens to a call of a model whose price is not known.
     pub(crate) unpriced: UnpricedPolicy,
