@@ -89,7 +89,7 @@ pub fn import(
         ListFormat::LiteLlm => litellm::slots(text)?,
         ListFormat::ModelsDev => models_dev::slots(text)?,
     };
-    Ok(cross_check::rows_of_one(slots, facts))
+    Ok(cross_check::rows_of_one(&slots, facts))
 }
 
 /// A number of a JSON list as the price of one unit, or of a million; `None` where it is missing or cannot be held

@@ -52,7 +52,7 @@ pub fn cross_check(
 }
 
 /// Rows of one list alone.
-pub(super) fn rows_of_one(slots: Slots, facts: &ImportFacts) -> Vec<PriceRow> {
+pub(super) fn rows_of_one(slots: &Slots, facts: &ImportFacts) -> Vec<PriceRow> {
     slots.iter().filter_map(|(key, slot)| row_of(key, slot, None, facts, facts)).collect()
 }
 

@@ -18,7 +18,7 @@ pub(super) fn slots(text: &str) -> Result<BTreeMap<SlotKey, Slot>, ImportError> 
         let provider = entry.get("litellm_provider").and_then(Value::as_str).unwrap_or_default();
         for names in PROVIDERS.iter().filter(|p| p.litellm.contains(&provider)) {
             if let Some((region, model)) = model_name(names, key) {
-                add_model(names.name, &model, region, entry, &mut slots);
+                add_model(names.name, &model, region.as_deref(), entry, &mut slots);
             }
         }
     }
@@ -50,7 +50,7 @@ fn model_name(names: &ProviderNames, key: &str) -> Option<(Option<String>, Strin
 fn add_model(
     provider: &'static str,
     model: &str,
-    region: Option<String>,
+    region: Option<&str>,
     entry: &Map<String, Value>,
     slots: &mut BTreeMap<SlotKey, Slot>,
 ) {
@@ -59,7 +59,7 @@ fn add_model(
     let key = |tier, context_above| SlotKey {
         provider,
         model: model.to_owned(),
-        region: region.clone(),
+        region: region.map(str::to_owned),
         tier,
         context_above,
     };
