@@ -47,7 +47,7 @@ enum Command {
     /// Try everything with a scripted provider and a replay of real request traces; no key is needed
     Demo(commands::demo::DemoArgs),
     /// What was spent, by whom and on what
-    Spend(commands::spend::SpendArgs),
+    Spend(Box<commands::spend::SpendArgs>),
     /// Single requests, every number with its price row and provenance
     #[command(subcommand)]
     Requests(commands::requests::RequestsCommand),

@@ -38,7 +38,6 @@ pub(crate) struct Running {
     gateway: JoinHandle<ServeSummary>,
     console: JoinHandle<Result<(), bursar_console::ConsoleError>>,
     store: Store,
-    recovered: usize,
 }
 
 /// The file in the data folder that says where the listeners are.
@@ -67,7 +66,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let console_listener = listen(config.console.listen, "console.listen").await?;
     let addresses =
         Addresses { gateway: gateway_listener.local_addr()?, console: console_listener.local_addr()? };
-    let (store, recovered) = open_store(config, &book.load())?;
+    let store = open_store(config, &book.load())?;
     let gateway =
         Gateway::new(gateway_config::of(config, addresses.gateway, &env)?, store.clone(), Arc::clone(&book))?;
     let console = Console::new(ConsoleParts {
@@ -83,18 +82,13 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let gateway_stopped = wait_for(stopped.clone());
     let gateway = tokio::spawn(async move { gateway.serve(gateway_listener, gateway_stopped).await });
     let console = tokio::spawn(console.serve(console_listener, wait_for(stopped)));
-    Ok(Running { addresses, stop, gateway, console, store, recovered })
+    Ok(Running { addresses, stop, gateway, console, store })
 }
 
 impl Running {
     /// Where the listeners answer.
     pub(crate) fn addresses(&self) -> Addresses {
         self.addresses
-    }
-
-    /// Attempts that an earlier process had left in flight and that were booked at the start.
-    pub(crate) fn recovered(&self) -> usize {
-        self.recovered
     }
 
     /// The store, for what reads beside the gateway.
@@ -139,7 +133,7 @@ async fn listen(at: SocketAddr, field: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn open_store(config: &Config, book: &PriceBook) -> anyhow::Result<(Store, usize)> {
+fn open_store(config: &Config, book: &PriceBook) -> anyhow::Result<Store> {
     let durability = match config.store.durability {
         DurabilityChoice::Process => Durability::Process,
         DurabilityChoice::Disk => Durability::Disk,
@@ -159,7 +153,7 @@ fn open_store(config: &Config, book: &PriceBook) -> anyhow::Result<(Store, usize
             "an earlier process stopped with attempts in flight; they are booked as gateway_stopped, estimated"
         );
     }
-    Ok((store, recovered))
+    Ok(store)
 }
 
 fn access(config: &Config, listen: SocketAddr, env: Environment<'_>) -> anyhow::Result<Access> {

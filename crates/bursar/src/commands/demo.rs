@@ -193,8 +193,8 @@ fn comparison(books: &Books, config: &Config) -> anyhow::Result<String> {
 }
 
 fn totals(books: &Books) -> String {
-    let totals = books.totals();
-    format!("{totals:?}")
+    let sums = books.totals().completed;
+    format!("${} for {} completed calls", bursar_core::Money::from_nanos(sums.cost_nanos), sums.calls)
 }
 
 #[cfg(test)]

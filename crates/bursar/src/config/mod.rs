@@ -15,7 +15,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use console::ConsoleSection;
-pub(crate) use discover::{KnownProvider, known_providers};
 pub(crate) use gateway::{GatewaySection, StoreFailure, UnpricedPolicy};
 pub(crate) use problems::{ConfigProblems, Problem};
 pub(crate) use provider::{ProviderSection, SecretSource, StreamUsage};

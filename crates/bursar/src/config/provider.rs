@@ -153,7 +153,8 @@ impl ProviderSection {
             ..defaults
         };
         s.finish(problems);
-        (kind.is_some() && name.is_some()).then_some(provider)
+        // One without a valid kind is kept for the checks that look at all of them; it is a problem already.
+        name.is_some().then_some(provider)
     }
 }
 

@@ -1,0 +1,32 @@
+# just --list
+
+# Format, tidy, clippy, tests, SDK suites, cargo-deny
+ci:
+    .ci/run
+
+# README's test command
+test:
+    cargo test --workspace
+
+# Crate edges, sizes, names, floats, links
+tidy:
+    cargo xtask tidy
+
+# Everything on this machine, no key needed
+demo:
+    cargo run --release -- demo
+
+# What the gateway adds to a call, direct and through it in turns
+bench-gateway:
+    cargo build --release -p bursar -p bursar-scripted
+    target/release/bursar-load bench --max-added-p50-us 60 --max-added-p99-us 250 --max-resident-mib 60
+    target/release/bursar-load streams --max-resident-mib 60
+
+# 100,000 calls, aborts, errors and three kills; both accounts compared
+soak:
+    cargo build --release -p bursar -p bursar-scripted
+    target/release/bursar-load soak
+
+# Every fuzz target for five minutes
+fuzz seconds="300":
+    fuzz/run {{seconds}}
