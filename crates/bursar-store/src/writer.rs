@@ -78,10 +78,11 @@ impl Writer {
         }
     }
 
-    /// Takes everything up to where the journal ends now.
+    /// Takes what waits, up to where the journal ends now, for a tick at most: other duties wait meanwhile.
     fn catch_up(&mut self) -> Result<(), StoreError> {
         let end = self.journal.look(Position::default(), Duration::ZERO).end;
-        while self.drain.position() < end {
+        let began = Instant::now();
+        while self.drain.position() < end && began.elapsed() < TICK {
             let taken = self.drain.take_piece(end)?;
             self.journal.drained(taken.bytes);
             self.go_on(taken, end)?;

@@ -175,6 +175,23 @@ fn reading_a_folder_without_data_says_what_to_do_and_makes_no_file() {
 }
 
 #[test]
+fn a_folder_is_read_without_a_server_and_by_many_readers_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    (0..5).for_each(|n| store.settle(&record(n)).unwrap());
+    store.close().unwrap();
+    let readers: Vec<Reader> = (0..3).map(|_| Reader::open(folder.path()).unwrap()).collect();
+    let store = open(folder.path());
+    store.settle(&record(5)).unwrap();
+    store.flush().unwrap();
+    std::thread::scope(|s| {
+        for reader in readers {
+            s.spawn(move || assert_eq!(reader.health().unwrap().records, 6));
+        }
+    });
+}
+
+#[test]
 fn a_second_writer_is_refused_with_the_process_that_holds_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());

@@ -115,7 +115,7 @@ impl Journal {
                 if state.open.contains_key(&attempt.id) {
                     return Ok(None);
                 }
-                let waiting = state.appended - state.drained;
+                let waiting = state.appended.saturating_sub(state.drained);
                 if waiting > self.journal_bytes {
                     return Err(StoreError::Backlog { waiting, most: self.journal_bytes });
                 }
@@ -326,7 +326,7 @@ impl Journal {
     /// Attempts that are open, and bytes that wait for the database.
     pub(crate) fn counts(&self) -> (usize, u64) {
         let state = self.state();
-        (state.open.len(), state.appended - state.drained)
+        (state.open.len(), state.appended.saturating_sub(state.drained))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -13,7 +13,7 @@ use crate::{drain, schema};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// The version of the tables.
-    pub schema_version: u64,
+    pub schema_version: u32,
     /// Records in the usage log.
     pub records: u64,
     /// Attempts that are open in what has been read of the journal.
@@ -70,7 +70,7 @@ impl Reader {
         )?;
         let exceptions = by_name.query_map([], |r| Ok((r.get(0)?, count_of(r.get(1)?))))?;
         Ok(Health {
-            schema_version: schema::version(&self.db)?.into(),
+            schema_version: schema::version(&self.db)?,
             records: count("SELECT count(*) FROM usage_log")?,
             in_flight: count("SELECT count(*) FROM in_flight")?,
             unpriced: count("SELECT count(*) FROM usage_log WHERE contracted_cost IS NULL")?,

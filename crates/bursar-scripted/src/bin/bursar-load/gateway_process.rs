@@ -38,7 +38,10 @@ impl Gateway {
             data.display().to_string()
         );
         for kind in ["openai", "anthropic", "gemini"] {
-            write!(text, "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n")?;
+            write!(
+                text,
+                "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n"
+            )?;
         }
         let config = folder.join("bursar.toml");
         std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
