@@ -9,9 +9,13 @@
 //! * [`price`]: quantities times unit prices, line by line, where an unknown price stays unknown.
 //! * [`identity`]: who a call is for.
 //! * [`usage`]: the record of one attempt at a provider.
+//! * [`budget`]: who may spend how much of what, in which period.
+//! * [`ledger`]: what is held and spent of budgets.
 //! * [`rollup`]: the fold from usage records to hourly cubes.
 
+pub mod budget;
 pub mod identity;
+pub mod ledger;
 pub mod meter;
 pub mod money;
 pub mod price;
