@@ -264,6 +264,13 @@ impl PriceList {
         &self.rows
     }
 
+    /// The rows of a model at a provider, by whatever name, those of the exact name before those of a pattern.
+    pub fn rows_of<'a>(&'a self, provider: &str, model: &'a str) -> impl Iterator<Item = &'a PriceRow> {
+        let index = self.by_provider.get(provider);
+        let numbers = index.into_iter().flat_map(move |index| index.candidates(model));
+        numbers.map(|(_, number)| &self.rows[number as usize])
+    }
+
     /// The row that answers the question.
     ///
     /// Among rows that fit, the name decides first (exact before pattern, a longer pattern before a shorter),

@@ -52,13 +52,11 @@ impl PriceBook {
         Ok(PriceBook::of(rows))
     }
 
-    /// Whether a list row or an override exists for the model at the provider, by whatever name.
+    /// Whether any row is about the model at the provider, by whatever name. Looked up in the list's index: the
+    /// request path asks it.
     #[must_use]
     pub fn knows(&self, provider: &str, model: &str) -> bool {
-        self.list.rows().iter().any(|r| {
-            let named = r.model == model || r.aliases.iter().any(|a| a == model);
-            r.provider == provider && named
-        })
+        self.list.rows_of(provider, model).next().is_some()
     }
 }
 
@@ -78,4 +76,38 @@ fn digest(rows: &[PriceRow]) -> String {
         hash.update(format!("{row:?}\n"));
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUSE: &str = r#"
+        format = 1
+        provider = "house"
+        recorded_at = "2026-07-01"
+        [[row]]
+        model = "house-large"
+        aliases = ["house-latest", "house-large-*"]
+        source = "the team's own hardware"
+        price.input = "0.10"
+    "#;
+
+    #[test]
+    fn a_model_is_known_by_its_name_its_aliases_and_its_patterns() {
+        let book = PriceBook::from_files([("house.toml", HOUSE)]).unwrap();
+        for model in ["house-large", "house-latest", "house-large-2026-07"] {
+            assert!(book.knows("house", model), "{model}");
+        }
+        for (provider, model) in [("house", "house-small"), ("house", "house"), ("openai", "house-large")] {
+            assert!(!book.knows(provider, model), "{provider}/{model}");
+        }
+    }
+
+    #[test]
+    fn equal_rows_have_an_equal_version_and_other_rows_another() {
+        let of = |text: &str| PriceBook::from_files([("house.toml", text)]).unwrap().version;
+        assert_eq!(of(HOUSE), of(HOUSE));
+        assert_ne!(of(HOUSE), of(&HOUSE.replace("0.10", "0.11")));
+    }
 }

@@ -200,7 +200,8 @@ fn disputed(row: &PriceRow, line: &PricedLine) -> String {
     let meter = line.meter;
     let shown =
         |m, price: Option<_>| price.map_or("nothing".to_owned(), |p| format!("${}", price_text(m, p)));
-    let mut values = vec![format!("{} says {}", row.source, shown(meter, row.prices.get(meter)))];
+    let own = row.prices.get(meter).or_else(|| row.prices.get(meter.priced_as()?));
+    let mut values = vec![format!("{} says {}", row.source, shown(meter, own))];
     let others = row.conflicts.iter().filter(|c| c.meter == meter || Some(c.meter) == meter.priced_as());
     values.extend(others.map(|c| format!("{} says {}", c.source, shown(c.meter, c.price))));
     values.join(", ")

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod labels;
 pub mod meter;
 mod percent;
+mod recognize;
 pub mod request;
 pub mod sieve;
 pub mod splice;
@@ -17,7 +18,9 @@ pub mod usage_chunk;
 pub use error_body::{ErrorBody, ErrorKind, RenderedError};
 pub use facts::RequestFacts;
 pub use labels::Labels;
-pub use meter::{Recording, RecordingError, ResponseMeter, meter_recording};
+pub use meter::{
+    Judged, Recording, RecordingError, ResponseMeter, Verdict, judge_recording, meter_recording, stated_total,
+};
 pub use request::{BadRequest, ModelPlace, RequestView};
 pub use splice::{ask_for_usage, replace_model};
 pub use surface::{Dialect, Framing, Surface, Vendor};

@@ -8,7 +8,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
 use bursar_core::{EndOfStream, Meter, MeteredUsage};
-use bursar_wire::{Recording, RequestFacts, RequestView, ResponseMeter, Vendor, meter_recording};
+use bursar_wire::{
+    Recording, RequestFacts, RequestView, ResponseMeter, Vendor, Verdict, judge_recording, meter_recording,
+};
 use serde_json::Value;
 
 struct Row {
@@ -73,49 +75,6 @@ fn row_of(value: &Value) -> Row {
     row
 }
 
-/// The JSON documents of a body, by its format; a binary body has none here.
-fn documents(row: &Row) -> Vec<Value> {
-    match row.format.as_str() {
-        "json" => serde_json::from_str(&row.body).into_iter().collect(),
-        "sse" => {
-            let data = row.body.lines().filter_map(|l| l.strip_prefix("data:"));
-            data.filter_map(|d| serde_json::from_str(d.trim()).ok()).collect()
-        }
-        "one JSON event per line" => row.body.lines().filter_map(|l| serde_json::from_str(l).ok()).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The last usage object that a provider sent, and Anthropic's opening one.
-fn usage_objects(documents: &[Value]) -> (Option<&Value>, Option<&Value>) {
-    let places = ["/usage", "/response/usage", "/interaction/usage", "/metadata/usage", "/delta/usage"];
-    let more = ["/usageMetadata", "/x_groq/usage", "/meta", "/response/meta"];
-    let objects = documents.iter().flat_map(|d| places.iter().chain(&more).filter_map(|p| d.pointer(p)));
-    let last = objects.filter(|v| v.is_object()).next_back();
-    (last, documents.iter().find_map(|d| d.pointer("/message/usage").filter(|v| v.is_object())))
-}
-
-/// The tokens that the provider says were used in all, by the plainest reading of its own words.
-fn provider_total(usage: &Value, opening: Option<&Value>) -> Option<u64> {
-    let number = |key: &str| usage.get(key).and_then(Value::as_u64);
-    if let Some(total) = ["total_tokens", "totalTokens", "totalTokenCount"].iter().find_map(|k| number(k)) {
-        return Some(total);
-    }
-    if let Some(iterations) = usage.get("iterations").and_then(Value::as_array)
-        && !iterations.is_empty()
-    {
-        return None;
-    }
-    if let Some(billed) = usage.get("billed_units").or_else(|| usage.get("tokens")) {
-        let part = |key: &str| billed.get(key).and_then(Value::as_u64).unwrap_or(0);
-        return Some(part("input_tokens") + part("output_tokens") + part("image_tokens"));
-    }
-    let parts = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
-    let from = |key: &&str| number(key).or_else(|| opening.and_then(|o| o.get(*key)).and_then(Value::as_u64));
-    let known: Vec<u64> = parts.iter().filter_map(|k| from(k)).collect();
-    (!known.is_empty()).then(|| known.iter().sum())
-}
-
 fn metered(row: &Row) -> MeteredUsage {
     meter_recording(&row.recording()).unwrap_or_else(|e| panic!("{}: {e}", row.id))
 }
@@ -124,18 +83,12 @@ fn metered(row: &Row) -> MeteredUsage {
 fn the_meters_of_every_recording_add_up_to_the_providers_own_total_or_show_an_exception() {
     let (mut compared, mut wrong) = (0, Vec::new());
     for row in recordings() {
-        let documents = documents(&row);
-        let (Some(object), opening) = usage_objects(&documents) else { continue };
-        let usage = metered(&row);
-        let Some(total) = provider_total(object, opening) else { continue };
-        if !row.recording().surface().bills_usage() {
-            continue;
-        }
-        compared += 1;
-        if usage.quantities.total_tokens() != total && usage.exceptions.is_empty() {
+        let judged = judge_recording(&row.recording()).unwrap_or_else(|e| panic!("{}: {e}", row.id));
+        compared += u32::from(judged.stated_total.is_some());
+        if judged.verdict == Verdict::Disagrees {
             wrong.push(format!(
-                "{} {}/{}: {:?} is not {total}",
-                row.id, row.provider, row.api, usage.quantities
+                "{} {}/{}: {:?} is not {:?}",
+                row.id, row.provider, row.api, judged.usage.quantities, judged.stated_total
             ));
         }
     }

@@ -54,6 +54,10 @@ enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
+    /// Price one recorded provider response, and explain every line
+    Price(Box<commands::price::PriceArgs>),
+    /// Parse recorded provider responses into disjoint meters, one line per recording
+    Usage(commands::usage::UsageArgs),
     /// Look at configuration, store and prices, and say everything that is wrong at once
     Doctor(commands::doctor::DoctorArgs),
     /// Write a configuration to start from, or check the one at hand
@@ -125,6 +129,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Spend(args) => commands::spend::run(&args, &global.context()?),
         Command::Requests(command) => commands::requests::run(&command, &global.context()?),
         Command::Keys(command) => commands::keys::run(&command, &global.context()?),
+        Command::Price(args) => commands::price::run(&args, &global.context()?),
+        Command::Usage(args) => commands::usage::run(&args, global.json),
         Command::Doctor(args) => doctor(&args, &global),
         Command::Config(command) => commands::config::run(&command, &global),
         Command::Completions { shell } => {

@@ -14,6 +14,7 @@ mod openai;
 mod recording;
 mod slots;
 mod text;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::surface::{Dialect, Framing, Surface, Vendor};
 
 pub use recording::{Recording, RecordingError, meter_recording};
 use slots::Slots;
+pub use verdict::{Judged, Verdict, judge_recording, stated_total};
 
 /// Reads one response.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! What the reading commands need to know: where the data lies, which prices hold, and who reads the output.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,6 +37,14 @@ impl Context {
 
 /// Prints an answer as indented JSON.
 pub(crate) fn print_json(answer: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(answer)?);
-    Ok(())
+    print_text(&format!("{}\n", serde_json::to_string_pretty(answer)?))
+}
+
+/// Prints a text. A reader who has seen enough, such as `head`, is no error.
+pub(crate) fn print_text(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

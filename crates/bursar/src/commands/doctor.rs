@@ -229,7 +229,7 @@ fn quarantine_findings(facts: &StoreFacts, prices: &PriceBook) -> Vec<Finding> {
     let mut disputed: BTreeMap<(&str, &str), (u64, Vec<&'static str>)> = BTreeMap::new();
     for (provider, model, count) in &facts.used {
         let Some(model) = model else { continue };
-        let rows = prices.list.rows().iter().filter(|r| r.provider == *provider && r.model == *model);
+        let rows = prices.list.rows_of(provider, model);
         let mut meters: Vec<&str> = rows.flat_map(|r| &r.conflicts).map(|c| c.meter.name()).collect();
         meters.sort_unstable();
         meters.dedup();

@@ -5,10 +5,14 @@ pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod filters;
+mod input_file;
 pub(crate) mod keys;
 #[cfg(test)]
 mod life_of_a_dollar;
+pub(crate) mod price;
+mod priced_lines;
 pub(crate) mod requests;
 pub(crate) mod serve;
 pub(crate) mod spend;
 mod table;
+pub(crate) mod usage;

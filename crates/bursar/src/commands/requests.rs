@@ -10,8 +10,9 @@ use bursar_console::shown::grouped;
 use bursar_console::{params, query};
 use clap::{Args, Subcommand};
 
-use super::context::{Context, print_json};
+use super::context::{Context, print_json, print_text};
 use super::filters::{self, FilterArgs, RangeArgs, RecordFilterArgs};
+use super::priced_lines::{self, money};
 use super::table::{duration, number, plain, render, text};
 
 /// What to do with requests.
@@ -73,12 +74,6 @@ fn list(args: &ListArgs, context: &Context) -> anyhow::Result<()> {
     if context.json { print_json(&answer) } else { print_text(&list_text(&answer)) }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "stands beside print_json as the other branch")]
-fn print_text(text: &str) -> anyhow::Result<()> {
-    print!("{text}");
-    Ok(())
-}
-
 /// A page of attempts as a table.
 fn list_text(answer: &UsageAnswer) -> String {
     if answer.records.is_empty() {
@@ -123,10 +118,6 @@ fn is_tokens(meter: &str) -> bool {
 
 fn not_said() -> String {
     "(not said)".to_owned()
-}
-
-fn money(amount: Option<&str>) -> String {
-    amount.map_or_else(|| "unpriced".to_owned(), |a| format!("${a}"))
 }
 
 /// A request in full.
@@ -208,47 +199,19 @@ fn timings(t: &TimingsAnswer) -> String {
 
 fn priced_text(title: &str, recorded: Option<&str>, priced: &PricedAnswer, out: &mut String) {
     let _ = writeln!(out, "\n  {title}");
-    for sentence in sentences(priced) {
+    for sentence in priced_lines::sentences(priced) {
         let _ = writeln!(out, "  {}", plain(sentence));
     }
     if let Some(row) = &priced.row {
         let _ = writeln!(out, "  {}", row_dates(row));
     }
-    let columns = [
-        text("meter"),
-        number("units"),
-        text("known by"),
-        number("$ per million"),
-        number("amount"),
-        text("remark"),
-    ];
-    let rows = priced.lines.iter().map(|line| {
-        let other = line.priced_as.as_ref().filter(|&m| *m != line.meter);
-        let remark = other.map(|m| format!("at the price of {m}")).or_else(|| line.unpriced_because.clone());
-        vec![
-            line.meter.clone(),
-            grouped(line.units),
-            line.provenance.clone(),
-            line.unit_price.clone().unwrap_or_else(|| "unknown".to_owned()),
-            line.amount.clone().unwrap_or_else(|| "unknown".to_owned()),
-            remark.unwrap_or_default(),
-        ]
-    });
-    let total = ["total", "", "", "", priced.total.as_deref().unwrap_or("unknown"), ""].map(str::to_owned);
-    for line in render(&columns, rows.collect(), Some(total.to_vec())).lines() {
+    for line in priced_lines::table(priced).lines() {
         let _ = writeln!(out, "    {line}");
     }
     let _ = writeln!(out, "  recorded: {}", money(recorded));
     if let Some(difference) = &priced.difference {
         let _ = writeln!(out, "  ! the recorded amount differs from the derived one by {difference}");
     }
-}
-
-/// The sentences that say more than the table: how the price was looked up, and why a line has none.
-fn sentences(priced: &PricedAnswer) -> impl Iterator<Item = &String> {
-    let (first, rest) = priced.explanation.split_at(priced.explanation.len().min(1));
-    let unpriced = rest.iter().zip(&priced.lines).filter(|(_, line)| line.unpriced_because.is_some());
-    first.iter().chain(unpriced.map(|(sentence, _)| sentence))
 }
 
 /// From when to when the row holds, and since when it is known.
