@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const BURSAR_URL = process.env.BURSAR_URL;
 export const BURSAR_KEY = process.env.BURSAR_KEY;
-const CONTROL_URL = process.env.CONTROL_URL;
+const { CONTROL_URL, PROVIDER_URL, PROVIDER_BOOKS } = process.env;
 
 /** The calls that carry one task's label. */
 export class Account {
@@ -25,6 +26,7 @@ export class Account {
     const path = `/api/v1/usage?task=${this.task}&limit=1000&since=1h`;
     const { records } = await booked(path, (answer) => answer.records?.length >= count);
     assert.equal(records.length, count, JSON.stringify(records.map((r) => [r.status, r.end])));
+    await assertInBothBooks(records);
     return records.reverse();
   }
 
@@ -37,7 +39,34 @@ export class Account {
 /** The attempts of one request, once it is booked. */
 export async function requestRecords(id) {
   const answer = await booked(`/api/v1/requests/${id}`, (found) => found.attempts?.length > 0);
-  return answer.attempts.map((attempt) => attempt.record);
+  const records = answer.attempts.map((attempt) => attempt.record);
+  await assertInBothBooks(records);
+  return records;
+}
+
+/** Each completed call has the tokens and the cost that the provider itself has booked for it. */
+async function assertInBothBooks(records) {
+  const completed = records.filter((r) => r.end === 'complete' && r.status === 200 && r.response_id);
+  if (completed.length === 0) return;
+  // Whoever has read the totals finds the file as far as they go.
+  await (await fetch(`${PROVIDER_URL}/books`)).text();
+  const lines = (await readFile(PROVIDER_BOOKS, 'utf8')).trimEnd().split('\n');
+  const entries = new Map(lines.map((line) => JSON.parse(line)).map((entry) => [entry.id, entry]));
+  for (const record of completed) {
+    const entry = entries.get(record.response_id);
+    assert.ok(entry, `the provider knows of no call ${record.response_id}`);
+    assert.ok(entry.ending === 'completed' && entry.told, JSON.stringify(entry));
+    const u = units(record);
+    assert.equal(u.input + u.cache_read + u.cache_write_5m + u.cache_write_1h, entry.input);
+    assert.equal(u.output + u.reasoning, entry.output + entry.reasoning);
+    assert.equal(u.cache_read, entry.cached);
+    if (entry.cost_nanos !== null) assert.equal(nanos(record.list_cost), BigInt(entry.cost_nanos));
+  }
+}
+
+function nanos(dollars) {
+  const [whole, part = ''] = dollars.split('.');
+  return BigInt(whole + part.padEnd(9, '0').slice(0, 9));
 }
 
 async function booked(path, isThere, patienceMs = 15_000) {

@@ -87,6 +87,23 @@ for (const [surface, [name, model]] of Object.entries(models)) {
     assertCancelled(await account.record(), 400);
   });
 
+  test(`${surface}: a timeout ends the call`, async () => {
+    const { account, settings } = start();
+    const headers = account.scripted('delay-ms=30000');
+    await assert.rejects(generateText({ ...settings, headers, abortSignal: AbortSignal.timeout(300) }));
+    assert.equal((await account.record()).end, 'client_cancelled');
+  });
+
+  test(`${surface}: an error in the middle of a stream reaches the caller`, async () => {
+    const { account, settings } = start();
+    const headers = account.scripted('output-tokens=60;error-after=9');
+    const errors = [];
+    const result = streamText({ ...settings, headers, onError: ({ error }) => errors.push(error) });
+    await result.consumeStream();
+    assert.equal(errors.length, 1);
+    assert.equal((await account.record()).end, 'upstream_error');
+  });
+
   for (const status of [400, 401, 404, 429, 500, 529]) {
     test(`${surface}: status ${status} raises an APICallError`, async () => {
       const { account, settings } = start();

@@ -127,6 +127,34 @@ test('a client that leaves a stream pays for what it received', async () => {
   assertCancelled(await account.record(), 200);
 });
 
+test('an error event in a stream raises', async () => {
+  const { client, account } = start();
+  const headers = account.scripted('output-tokens=50;error-after=6');
+  const stream = await client.messages.create({ ...ask, stream: true }, { headers });
+  const error = await (async () => {
+    for await (const _ of stream);
+  })().catch((e) => e);
+  assert.ok(error instanceof Anthropic.APIError, String(error));
+  assert.equal((await account.record()).end, 'upstream_error');
+});
+
+test('a tool is called and its result sent back', async () => {
+  const { client, account } = start();
+  const first = await client.messages.create({ ...ask, tools });
+  const call = first.content.find((block) => block.type === 'tool_use');
+  const result = { type: 'tool_result', tool_use_id: call.id, content: 'sunny' };
+  const messages = [
+    ...ask.messages,
+    { role: 'assistant', content: first.content },
+    { role: 'user', content: [result] },
+  ];
+  const second = await client.messages.create({ ...ask, messages, tools });
+  assert.ok(second.content[0].text);
+  const records = await account.records(2);
+  assertMessage(records[0], first.usage);
+  assertMessage(records[1], second.usage);
+});
+
 test('the client\'s timeout raises and ends the call', async () => {
   const { client, account } = start({ timeout: 300 });
   const call = client.messages.create(ask, { headers: account.scripted('delay-ms=30000') });

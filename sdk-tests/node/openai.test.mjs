@@ -176,6 +176,48 @@ test('a streamed response gives typed events and ends with its usage', async () 
   assertResponse(await account.record(), answer.usage);
 });
 
+test('a function is called by a streamed response and answered', async () => {
+  const { client, account } = start();
+  const weather = [{ type: 'function', name: 'weather', parameters, strict: true }];
+  const kinds = new Set();
+  const stream = client.responses.stream({ model, input: ask, tools: weather });
+  for await (const event of stream) kinds.add(event.type);
+  const first = await stream.finalResponse();
+  const call = first.output.find((item) => item.type === 'function_call');
+  assert.ok(kinds.has('response.function_call_arguments.delta'));
+  assert.deepEqual(Object.keys(JSON.parse(call.arguments)), ['city']);
+  const result = { type: 'function_call_output', call_id: call.call_id, output: 'sunny' };
+  const { call_id, name, arguments: args } = call;
+  const asked = { type: 'function_call', call_id, name, arguments: args };
+  const input = [{ role: 'user', content: ask }, asked, result];
+  const second = await client.responses.create({ model, input, tools: weather });
+  assert.ok(second.output_text);
+  const records = await account.records(2);
+  assertResponse(records[0], first.usage);
+  assertResponse(records[1], second.usage);
+});
+
+test('a client that leaves a response pays for what it received', async () => {
+  const { client, account } = start();
+  const headers = account.scripted('output-tokens=400;chunk-delay-ms=20');
+  const stream = await client.responses.create({ model, input: ask, stream: true }, { headers });
+  let deltas = 0;
+  for await (const event of stream) {
+    if (event.type === 'response.output_text.delta' && ++deltas === 6) break;
+  }
+  assertCancelled(await account.record(), 400);
+});
+
+test('an error event in a response raises', async () => {
+  const { client, account } = start();
+  const headers = account.scripted('output-tokens=60;error-after=9');
+  const stream = await client.responses.create({ model, input: ask, stream: true }, { headers });
+  await assert.rejects(async () => {
+    for await (const _ of stream);
+  }, OpenAI.APIError);
+  assert.equal((await account.record()).end, 'upstream_error');
+});
+
 test('a response with structured output is parsed', async () => {
   const { client, account } = start();
   const answer = await client.responses.parse({ model, input: ask, text: { format: zodTextFormat(Port, 'port') } });
@@ -256,7 +298,21 @@ test('an error event in a stream raises', async () => {
   await assert.rejects(async () => {
     for await (const _ of stream);
   }, OpenAI.APIError);
-  assert.ok(units(await account.record()).output < 60);
+  const record = await account.record();
+  assert.equal(record.end, 'upstream_error');
+  assert.ok(units(record).output < 60);
+});
+
+test('a connection that the provider cuts raises and keeps what came', async () => {
+  const { client, account } = start();
+  const headers = account.scripted('output-tokens=60;abort-after=9');
+  const stream = await client.chat.completions.create({ model, messages, stream: true }, { headers });
+  let seen = 0;
+  await assert.rejects(async () => {
+    for await (const _ of stream) seen += 1;
+  });
+  assert.equal(seen, 9);
+  assert.equal((await account.record()).end, 'upstream_error');
 });
 
 test('thirty-two calls at once are thirty-two records', async () => {

@@ -8,6 +8,8 @@ import urllib.request
 from decimal import Decimal
 
 CONTROL_URL = os.environ["CONTROL_URL"]
+PROVIDER_URL = os.environ["PROVIDER_URL"]
+PROVIDER_BOOKS = os.environ["PROVIDER_BOOKS"]
 
 
 def read(path):
@@ -18,7 +20,9 @@ def read(path):
 
 def request_records(request_id):
     """The attempts of one request, once it is booked."""
-    return [attempt["record"] for attempt in _booked(f"/api/v1/requests/{request_id}", "attempts", 1)]
+    records = [attempt["record"] for attempt in _booked(f"/api/v1/requests/{request_id}", "attempts", 1)]
+    assert_in_both_books(records)
+    return records
 
 
 class Account:
@@ -32,6 +36,7 @@ class Account:
         task = urllib.parse.quote(self.task)
         records = _booked(f"/api/v1/usage?task={task}&limit=1000&since=1h", "records", count)
         assert len(records) == count, [(r["status"], r["end"]) for r in records]
+        assert_in_both_books(records)
         return list(reversed(records))
 
     def record(self):
@@ -53,6 +58,49 @@ def _booked(path, field, count, patience=15):
             return found
         assert time.monotonic() < until, f"{path}: {len(found)} of {count} records after {patience} s"
         time.sleep(0.05)
+
+
+class ProvidersBooks:
+    """The provider's own entries by response id, read as far as they go."""
+
+    def __init__(self):
+        self.read_to, self.entries = 0, {}
+
+    def entry(self, response_id):
+        if response_id not in self.entries:
+            self._read_on()
+        return self.entries.get(response_id)
+
+    def _read_on(self):
+        # Whoever has read the totals finds the file as far as they go.
+        with urllib.request.urlopen(f"{PROVIDER_URL}/books", timeout=10) as totals:
+            totals.read()
+        with open(PROVIDER_BOOKS, "rb") as file:
+            file.seek(self.read_to)
+            for line in file:
+                entry = json.loads(line)
+                self.entries[entry["id"]] = entry
+            self.read_to = file.tell()
+
+
+BOOKS = ProvidersBooks()
+
+
+def assert_in_both_books(records):
+    """Each completed call has the tokens and the cost that the provider itself has booked for it."""
+    for record in records:
+        if record["end"] != "complete" or record["status"] != 200 or record["response_id"] is None:
+            continue
+        entry = BOOKS.entry(record["response_id"])
+        assert entry, f"the provider knows of no call {record['response_id']}"
+        assert entry["ending"] == "completed" and entry["told"], entry
+        found = units(record)
+        if record["surface"] != "openai.images":  # its tokens are of two kinds, which the provider adds up
+            sent = sum(found[m] for m in ("input", "cache_read", "cache_write_5m", "cache_write_1h"))
+            assert (sent, found["output"] + found["reasoning"]) == (entry["input"], entry["output"] + entry["reasoning"])
+            assert found["cache_read"] == entry["cached"]
+        if entry["cost_nanos"] is not None:
+            assert Decimal(record["list_cost"]) * 10**9 == entry["cost_nanos"]
 
 
 def units(record):

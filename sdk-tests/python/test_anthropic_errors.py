@@ -75,3 +75,18 @@ def test_an_error_event_in_a_stream_raises_api_status_error(claude, account):
             pass
     assert raised.value.body["error"]["type"] == "overloaded_error"
     assert account.record()["end"] == "upstream_error"
+
+
+def test_a_connection_that_the_provider_cuts_raises_and_keeps_what_came(claude, account):
+    stream = claude.messages.create(
+        **ASK, stream=True, extra_headers={"x-scripted": "output-tokens=60;abort-after=9"}
+    )
+    seen = 0
+    with pytest.raises(Exception, match="closed connection") as raised:
+        for _ in stream:
+            seen += 1
+    assert type(raised.value).__name__ == "RemoteProtocolError", "the HTTP client's own class"
+    assert seen == 8, "everything that came before reaches the client, which keeps the ping to itself"
+    record = account.record()
+    assert record["end"] == "upstream_error"
+    assert 0 < units(record)["output"] < 60

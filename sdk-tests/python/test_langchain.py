@@ -6,7 +6,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
-from account import assert_complete, units
+from account import assert_cancelled, assert_complete, units
 
 MODEL = "gpt-4o-mini"
 ASK = "What does a purser do aboard a ship?"
@@ -92,11 +92,49 @@ async def test_async_streams_are_booked(settings, account):
     assert_same(account.record(), whole.usage_metadata)
 
 
-def test_errors_are_those_of_the_openai_package(settings, headers):
-    script = {**headers, "x-scripted": "status=429"}
-    chat = ChatOpenAI(model=MODEL, **{**settings, "default_headers": script})
-    with pytest.raises(openai.RateLimitError):
-        chat.invoke(ASK)
+def scripted(settings, headers, script, **more):
+    return ChatOpenAI(model=MODEL, **{**settings, "default_headers": {**headers, "x-scripted": script}}, **more)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, openai.BadRequestError),
+        (401, openai.AuthenticationError),
+        (404, openai.NotFoundError),
+        (429, openai.RateLimitError),
+        (500, openai.InternalServerError),
+        (529, openai.InternalServerError),
+    ],
+)
+def test_errors_are_those_of_the_openai_package(settings, headers, account, status, kind):
+    with pytest.raises(kind):
+        scripted(settings, headers, f"status={status}").invoke(ASK)
+    assert account.record()["status"] == status
+
+
+def test_the_clients_timeout_raises_and_ends_the_call(settings, headers, account):
+    with pytest.raises(openai.APITimeoutError):
+        scripted(settings, headers, "delay-ms=30000", timeout=0.4).invoke(ASK)
+    assert account.record()["end"] == "client_cancelled"
+
+
+def test_a_stream_that_is_left_is_booked_as_cancelled(settings, headers, account):
+    stream = scripted(settings, headers, "output-tokens=400;chunk-delay-ms=20").stream(ASK)
+    for _ in range(8):
+        next(stream)
+    stream.close()
+    assert_cancelled(account.record(), 400)
+
+
+def test_a_streamed_response_is_booked(settings, account):
+    whole = None
+    for chunk in ChatOpenAI(model=MODEL, use_responses_api=True, **settings).stream(ASK):
+        whole = chunk if whole is None else whole + chunk
+    assert whole.text
+    record = account.record()
+    assert record["surface"] == "openai.responses"
+    assert_same(record, whole.usage_metadata)
 
 
 async def test_a_batch_of_questions_is_one_record_each(chat, account):

@@ -6,6 +6,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # no request to anyone but 
 
 import litellm
 import pytest
+from pydantic import BaseModel
 
 from account import assert_anthropic, assert_cancelled, assert_complete, assert_openai, units
 from conftest import BURSAR_KEY, BURSAR_URL
@@ -23,6 +24,11 @@ WEATHER = {
         },
     },
 }
+
+
+class Port(BaseModel):
+    name: str
+    berths: int
 
 
 @pytest.fixture
@@ -44,6 +50,11 @@ def haiku(gpt):
 
 def scripted(settings, script):
     return {**settings, "extra_headers": {**settings["extra_headers"], "x-scripted": script}}
+
+
+def without_retries(settings):
+    """Settings for calls that know of no retries."""
+    return {name: value for name, value in settings.items() if not name.endswith("_retries")}
 
 
 def test_a_completion_is_booked(gpt, account):
@@ -118,3 +129,49 @@ def test_a_stream_that_is_left_is_booked_as_cancelled(gpt, account):
         next(stream)
     stream.completion_stream.close()
     assert_cancelled(account.record(), 400)
+
+
+def test_structured_output_follows_its_schema(gpt, account):
+    answer = litellm.completion(messages=ASK, response_format=Port, **gpt)
+    assert Port.model_validate_json(answer.choices[0].message.content)
+    assert_openai(account.record(), answer.usage)
+
+
+def test_the_responses_api_is_booked(gpt, account):
+    answer = litellm.responses(input=ASK[0]["content"], **without_retries(gpt))
+    assert answer.output[-1].content[0].text
+    record = account.record()
+    assert record["surface"] == "openai.responses"
+    assert units(record)["output"] == answer.usage.output_tokens
+
+
+def test_a_streamed_response_gives_its_events_and_is_booked(gpt, account):
+    events = list(litellm.responses(input=ASK[0]["content"], stream=True, **without_retries(gpt)))
+    kinds = [str(getattr(event.type, "value", event.type)) for event in events]
+    assert kinds[0] == "response.created"
+    assert "response.output_text.delta" in kinds
+    assert kinds[-1] == "response.completed"
+    assert units(account.record())["output"] == events[-1].response.usage.output_tokens
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, litellm.BadRequestError),
+        (401, litellm.AuthenticationError),
+        (404, litellm.NotFoundError),
+        (429, litellm.RateLimitError),
+        (500, litellm.InternalServerError),
+        (529, litellm.InternalServerError),
+    ],
+)
+def test_each_status_of_anthropic_raises_litellms_own_class(haiku, account, status, kind):
+    with pytest.raises(kind):
+        litellm.completion(messages=ASK, max_tokens=64, **scripted(haiku, f"status={status}"))
+    assert account.record()["status"] == status
+
+
+def test_the_clients_timeout_raises_and_ends_the_call(gpt, account):
+    with pytest.raises(litellm.Timeout):
+        litellm.completion(messages=ASK, timeout=0.4, **scripted(gpt, "delay-ms=30000"))
+    assert account.record()["end"] == "client_cancelled"

@@ -3,6 +3,7 @@
 import json
 
 import openai
+import pytest
 from pydantic import BaseModel
 
 from account import assert_cancelled, assert_responses
@@ -108,7 +109,9 @@ def test_streamed_structured_output_of_a_response_is_parsed(openai_client, accou
 
 
 def test_an_answer_cut_short_by_the_limit_says_so(openai_client, account):
-    answer = openai_client.responses.create(model=MODEL, input=ASK, max_output_tokens=16, extra_headers={"x-scripted": "output-tokens=60"})
+    answer = openai_client.responses.create(
+        model=MODEL, input=ASK, max_output_tokens=16, extra_headers={"x-scripted": "output-tokens=60"}
+    )
     assert answer.status == "incomplete"
     assert answer.incomplete_details.reason == "max_output_tokens"
     assert_responses(account.record(), answer.usage)
@@ -137,3 +140,34 @@ async def test_the_async_stream_helper_works_too(settings, account):
                 pass
             answer = await stream.get_final_response()
     assert_responses(account.record(), answer.usage)
+
+
+CLASSES = [
+    (400, openai.BadRequestError),
+    (401, openai.AuthenticationError),
+    (404, openai.NotFoundError),
+    (429, openai.RateLimitError),
+    (500, openai.InternalServerError),
+    (529, openai.InternalServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), CLASSES)
+@pytest.mark.parametrize("stream", [False, True])
+def test_each_status_raises_its_own_class(openai_client, account, status, kind, stream):
+    with pytest.raises(kind):
+        openai_client.responses.create(
+            model=MODEL, input=ASK, stream=stream, extra_headers={"x-scripted": f"status={status}"}
+        )
+    record = account.record()
+    assert (record["status"], record["quantities"]) == (status, [])
+
+
+def test_an_error_event_in_a_response_raises_and_is_booked_as_the_providers(openai_client, account):
+    stream = openai_client.responses.create(
+        model=MODEL, input=ASK, stream=True, extra_headers={"x-scripted": "output-tokens=60;error-after=9"}
+    )
+    with pytest.raises(openai.APIError):
+        for _ in stream:
+            pass
+    assert account.record()["end"] == "upstream_error"

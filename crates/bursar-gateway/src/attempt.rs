@@ -162,7 +162,12 @@ impl Live {
         }
     }
 
-    fn settle(self: Box<Self>, end: EndOfStream) -> Settled {
+    fn settle(mut self: Box<Self>, end: EndOfStream) -> Settled {
+        let told = self.tap.as_ref().map_or(end, |tap| tap.ending(end));
+        if told != end {
+            self.reasons.push("the provider told an error within its answer".to_owned());
+        }
+        let end = told;
         let needs_count = self.needs_count(end);
         // Counting a long prompt takes longer than a request's share of this thread.
         if needs_count && self.asked.body.len() > 32 * 1024 && tokio::runtime::Handle::try_current().is_ok() {

@@ -65,6 +65,8 @@ pub(crate) struct Relay {
     deadline: Pin<Box<Sleep>>,
     last: Instant,
     ended: bool,
+    /// Why it broke off, until the client's connection is told.
+    broken: Option<hyper::Error>,
 }
 
 /// Everything that a relay is made of.
@@ -92,6 +94,7 @@ impl Relay {
             deadline: Box::pin(tokio::time::sleep(idle)),
             last: Instant::now(),
             ended: false,
+            broken: None,
         }
     }
 
@@ -109,7 +112,9 @@ impl Relay {
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         loop {
-            let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+            let Some(connection) = &mut self.connection else {
+                return Poll::Ready(self.broken.take().map(|error| Err(RelayError::Upstream(error))));
+            };
             let frame = match connection.poll_body(&mut self.body, cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => return self.pending(cx),
@@ -117,12 +122,9 @@ impl Relay {
             match frame {
                 None => return Poll::Ready(self.complete()),
                 Some(Err(error)) => {
-                    self.from.target().health.failed();
-                    if let Some(attempt) = &mut self.attempt {
-                        attempt.because(format!("the provider's answer broke off: {error}"));
-                    }
-                    self.end(EndOfStream::UpstreamError);
-                    return Poll::Ready(Some(Err(RelayError::Upstream(error))));
+                    self.broke_off(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 Some(Ok(frame)) => {
                     self.last = Instant::now();
@@ -137,6 +139,17 @@ impl Relay {
                 }
             }
         }
+    }
+
+    /// The client's connection drops what it has not written yet as soon as it is told of the error. So it is told
+    /// when it asks again, and first writes what came until then: the client has paid for that.
+    fn broke_off(&mut self, error: hyper::Error) {
+        self.from.target().health.failed();
+        if let Some(attempt) = &mut self.attempt {
+            attempt.because(format!("the provider's answer broke off: {error}"));
+        }
+        self.end(EndOfStream::UpstreamError);
+        self.broken = Some(error);
     }
 
     /// Reads a frame and gives on what the client is to see of it; `None` for nothing.
@@ -195,7 +208,7 @@ impl Body for GatewayBody {
     fn is_end_stream(&self) -> bool {
         match self {
             GatewayBody::Full(bytes) => bytes.is_none(),
-            GatewayBody::Relay(relay) => relay.ended,
+            GatewayBody::Relay(relay) => relay.ended && relay.broken.is_none(),
         }
     }
 

@@ -59,6 +59,11 @@ impl Tap {
         self.meter.reports_usage()
     }
 
+    /// How the response ended, where its bytes came to this end.
+    pub(crate) fn ending(&self, end: EndOfStream) -> EndOfStream {
+        self.meter.ending(end)
+    }
+
     pub(crate) fn seen(&self, facts: &RequestFacts) -> MeteredUsage {
         self.meter.seen(facts)
     }

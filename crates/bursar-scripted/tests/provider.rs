@@ -302,3 +302,19 @@ async fn probabilities_are_told_for_each_token_where_they_are_asked_for() {
         provider.post("/v1/chat/completions", "x-scripted: output-tokens=4\r\n", &body).await.unwrap();
     assert_eq!(whole(&reply)["choices"][0]["logprobs"]["content"].as_array().unwrap().len(), 4);
 }
+
+#[tokio::test]
+async fn whoever_has_read_the_totals_finds_their_entries_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("books.jsonl");
+    let books = Arc::new(Books::appending_to(&path).unwrap());
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let provider = ScriptedProvider::bind(anywhere, Arc::clone(&books), 1).await.unwrap();
+    let running = Running { client: Client::new(provider.address()), books };
+    tokio::spawn(provider.serve(pending()));
+    running.sample(Kind::OpenAiChat, "gpt-4o-mini", false, "").await.unwrap();
+    let reply = running.client.call(b"GET /books HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let totals: Value = serde_json::from_slice(&reply.body).unwrap();
+    let lines = std::fs::read_to_string(&path).unwrap();
+    assert_eq!((totals["completed"]["calls"].as_u64(), lines.lines().count()), (Some(1), 1));
+}

@@ -308,8 +308,10 @@ fn failed(
             (ErrorKind::UpstreamUnavailable, EndOfStream::UpstreamError, message, true)
         }
         Failure::Connect(ConnectFailure::TimedOut) => {
-            let seconds = provider.config.timeouts.connect.as_secs();
-            let message = format!("Provider {name} took no connection for {seconds} s.");
+            let message = format!(
+                "Provider {name} took no connection for {}.",
+                in_words(provider.config.timeouts.connect)
+            );
             (ErrorKind::UpstreamTimeout, EndOfStream::UpstreamError, message, true)
         }
         // The request was on its way: the provider may have done the work, so it is not sent twice.
@@ -318,7 +320,7 @@ fn failed(
             (ErrorKind::UpstreamUnavailable, EndOfStream::UpstreamError, message, false)
         }
         Failure::TimedOut(limit) => {
-            let message = format!("Provider {name} did not answer for {} s.", limit.as_secs());
+            let message = format!("Provider {name} did not answer for {}.", in_words(limit));
             (ErrorKind::UpstreamTimeout, EndOfStream::TimedOut, message, false)
         }
     };
@@ -330,6 +332,15 @@ fn failed(
     match after_failure(retry, provider.config.longest_pause) {
         Again::After(pause) if again => Outcome::Again { pause, otherwise: Otherwise::Refusal(refusal) },
         _ => Outcome::Refused(refusal),
+    }
+}
+
+/// A time limit as its reader set it: whole seconds, or milliseconds.
+pub(super) fn in_words(limit: Duration) -> String {
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
     }
 }
 
@@ -377,5 +388,17 @@ pub(super) async fn upload(
 pub(super) fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_below_a_second_is_not_said_to_be_none() {
+        assert_eq!(in_words(Duration::from_millis(300)), "300 ms");
+        assert_eq!(in_words(Duration::from_millis(1500)), "1500 ms");
+        assert_eq!(in_words(Duration::from_secs(30)), "30 s");
     }
 }

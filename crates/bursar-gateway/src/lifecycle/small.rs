@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use super::call::put;
+use super::call::{in_words, put};
 use crate::attempt::Attempt;
 use crate::error::{Refusal, refuse};
 use crate::relay::{GatewayBody, RelayParts};
@@ -42,7 +42,7 @@ pub(super) async fn collected(
             (Bytes::new(), EndOfStream::UpstreamError, Some((ErrorKind::UpstreamUnavailable, message)))
         }
         Err(_) => {
-            let message = format!("Provider {name} did not finish its answer within {} s.", limit.as_secs());
+            let message = format!("Provider {name} did not finish its answer within {}.", in_words(limit));
             (Bytes::new(), EndOfStream::TimedOut, Some((ErrorKind::UpstreamTimeout, message)))
         }
     };

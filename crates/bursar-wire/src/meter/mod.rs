@@ -125,6 +125,17 @@ impl ResponseMeter {
         self.reader.slots.reports_usage()
     }
 
+    /// How the response ended, where its bytes came to this end: an answer that told an error after its status had
+    /// promised a success failed upstream, whether the client then stayed to its last byte or not.
+    #[must_use]
+    pub fn ending(&self, end: EndOfStream) -> EndOfStream {
+        let told_error = self.status < 400 && self.reader.slots.tells_error();
+        match end {
+            EndOfStream::Complete | EndOfStream::ClientCancelled if told_error => EndOfStream::UpstreamError,
+            end => end,
+        }
+    }
+
     /// What has been used so far, for progress notes of long streams: what is reported, and for the rest a rough
     /// estimate that needs no tokenizer.
     #[must_use]

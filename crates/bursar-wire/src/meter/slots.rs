@@ -152,6 +152,11 @@ impl Slots {
             && !self.has_text()
     }
 
+    /// Whether the answer told an error, for all that its status is a success.
+    pub(super) fn tells_error(&self) -> bool {
+        self.raw(Field::Error).is_some()
+    }
+
     /// Whether the only usage is that of Anthropic's opening event, which cannot know the output.
     pub(super) fn only_opening_usage(&self) -> bool {
         self.raw(Field::MessageUsage).is_some() && self.raw(Field::Usage).is_none()

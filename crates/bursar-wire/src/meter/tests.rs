@@ -196,6 +196,28 @@ fn an_error_bills_nothing_and_is_no_exception() {
 }
 
 #[test]
+fn a_success_that_turns_into_an_error_on_its_way_failed_upstream() {
+    let answers = [
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\ndata: {\"error\":{\"code\":500}}\n\n",
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+        "data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n",
+    ];
+    for body in answers {
+        let mut meter = ResponseMeter::new(Surface::OpenAiChat, Vendor::OpenAi, 200, Framing::Sse);
+        meter.feed(body.as_bytes());
+        assert_eq!(meter.ending(EndOfStream::Complete), EndOfStream::UpstreamError, "{body}");
+        assert_eq!(meter.ending(EndOfStream::ClientCancelled), EndOfStream::UpstreamError);
+        assert_eq!(meter.ending(EndOfStream::TimedOut), EndOfStream::TimedOut);
+    }
+    let mut whole = ResponseMeter::new(Surface::OpenAiResponses, Vendor::OpenAi, 200, Framing::Json);
+    whole.feed(br#"{"status":"completed","error":null}"#);
+    assert_eq!(whole.ending(EndOfStream::Complete), EndOfStream::Complete);
+    let mut refused = ResponseMeter::new(Surface::OpenAiChat, Vendor::OpenAi, 429, Framing::Json);
+    refused.feed(br#"{"error":{"message":"slow down"}}"#);
+    assert_eq!(refused.ending(EndOfStream::Complete), EndOfStream::Complete);
+}
+
+#[test]
 fn a_success_that_says_nothing_of_its_usage_is_an_exception_and_not_zero() {
     for body in ["", "<html>", "{}", r#"{"usage":"#] {
         let usage = metered(Surface::OpenAiChat, Vendor::OpenAi, Framing::Json, body);

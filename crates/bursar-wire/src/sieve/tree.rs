@@ -147,6 +147,7 @@ const VALUES: &[(&str, Field)] = &[
     ("response.status", Field::Status),
     ("interaction.status", Field::Status),
     ("error", Field::Error),
+    ("response.error", Field::Error),
 ];
 
 /// Texts, by path: what is counted when nothing is reported.
