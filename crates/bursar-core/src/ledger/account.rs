@@ -21,6 +21,8 @@ pub struct WindowState {
     pub overrun: i64,
     /// Settled calls without a known price.
     pub unpriced: u64,
+    /// Calls that were refused because too little was left, as far as this process knows.
+    pub refused: u64,
     /// Spend by the beginning of its bucket in microseconds, for a rolling period; else empty.
     pub buckets: Vec<(i64, i64)>,
     pub(super) held: i64,
@@ -50,6 +52,7 @@ impl WindowState {
             spent: 0,
             overrun: 0,
             unpriced: 0,
+            refused: 0,
             buckets: Vec::new(),
             held: 0,
             holds: 0,

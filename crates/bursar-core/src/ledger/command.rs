@@ -203,4 +203,6 @@ pub struct Balance {
     pub overrun: i64,
     /// Settled calls whose price is not known; `spent` leaves them out.
     pub unpriced: u64,
+    /// Calls that were refused because too little was left, since the process began.
+    pub refused: u64,
 }

@@ -32,10 +32,11 @@
 mod account;
 mod command;
 mod holding;
+mod notice;
 mod reading;
 mod slot;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub use account::WindowState;
@@ -47,7 +48,7 @@ pub use reading::AccountState;
 use self::account::Account;
 use self::slot::Slot;
 use crate::budget::{Budget, BudgetIndex, BudgetName, ModelTiers, Subject};
-use crate::identity::RecordId;
+use crate::identity::{KeyId, RecordId};
 use crate::time::Timestamp;
 
 /// A hold whose lease has ended can still be settled for this long; then it is forgotten.
@@ -66,6 +67,8 @@ pub struct Ledger {
     free: Vec<u32>,
     open: HashMap<RecordId, OpenHold>,
     touched: Vec<u32>,
+    /// Whose calls no budget covered, since somebody asked.
+    uncovered: HashSet<Option<KeyId>>,
     swept: Option<Timestamp>,
     /// Used again and again, so that a hold allocates little.
     found: Vec<u32>,
@@ -137,6 +140,8 @@ impl Ledger {
             let slot = &mut self.slots[number as usize];
             if slot.counts_like(&budget) {
                 slot.budget = Arc::new(budget);
+                let name = slot.budget.name.clone();
+                self.touch_all(&name);
                 return false;
             }
         }
@@ -174,6 +179,9 @@ impl Ledger {
         let short = self.choose(&request, now);
         if !short.is_empty() {
             return Err(short);
+        }
+        if self.chosen.is_empty() {
+            self.note_uncovered(&request.subject);
         }
         let mut entries = Vec::with_capacity(self.chosen.len());
         entries.append(&mut self.chosen);

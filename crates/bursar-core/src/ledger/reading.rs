@@ -94,6 +94,7 @@ impl Ledger {
             available: window.available(budget, now),
             overrun: window.overrun,
             unpriced: window.unpriced,
+            refused: window.refused,
         }
     }
 
