@@ -183,6 +183,8 @@ pub struct Budget {
     pub amount: i64,
     /// For how long the amount holds.
     pub period: Period,
+    /// From when on it counts, where that matters: what was left in earlier windows rolls over from then on.
+    pub since: Option<Timestamp>,
     /// When the owner is told.
     pub thresholds: Vec<Threshold>,
     /// What happens to what is left over.
@@ -223,6 +225,7 @@ impl Budget {
             unit,
             amount,
             period: Period::month_utc(),
+            since: None,
             thresholds: vec![
                 threshold(ThresholdOn::Actual, 50),
                 threshold(ThresholdOn::Actual, 80),
@@ -281,6 +284,11 @@ impl Budget {
             matches!(self.rollover, Rollover::Capped(cap) if cap < 0),
             "rollover",
             "is below zero: the most that rolls over is zero or more",
+        );
+        say(
+            self.rollover != Rollover::None && self.since.is_none(),
+            "since",
+            "is missing: say from when on unspent amounts roll over",
         );
         say(
             !is_calendar && forecasts,
@@ -343,7 +351,7 @@ mod tests {
         let fields: Vec<&str> = wrong.problems().iter().map(|p| p.field).collect();
         assert_eq!(
             fields,
-            ["amount", "scope", "per", "rollover", "rollover", "thresholds", "ladder", "parent"]
+            ["amount", "scope", "per", "rollover", "rollover", "since", "thresholds", "ladder", "parent"]
         );
     }
 

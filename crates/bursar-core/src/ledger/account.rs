@@ -41,7 +41,8 @@ pub(super) struct Account {
     pub(super) last: Timestamp,
     /// Whether something happened since somebody asked.
     pub(super) touched: bool,
-    has_dropped: bool,
+    /// Whether windows before the first one are no more kept.
+    pub(super) has_dropped: bool,
 }
 
 impl WindowState {
@@ -109,6 +110,14 @@ impl Account {
         if after == 0 && self.has_dropped {
             return 0;
         }
+        if let Some(since) = budget.since.filter(|s| self.windows.is_empty() && *s < at) {
+            let first = budget.period.window(since);
+            if !first.holds(at) {
+                self.windows.push(WindowState::new(first, 0));
+                self.has_dropped = true;
+                return self.place_of(budget, at);
+            }
+        }
         let window = budget.period.window(at);
         self.windows.insert(after, WindowState::new(window, 0));
         if let Some(before) = after.checked_sub(1) {
@@ -146,7 +155,7 @@ impl Account {
     }
 
     /// Computes anew what each window from `from` on leaves to the next.
-    fn carry_on(&mut self, budget: &Budget, from: usize) {
+    pub(super) fn carry_on(&mut self, budget: &Budget, from: usize) {
         if !matches!(budget.period, Period::Calendar { .. }) {
             return;
         }
@@ -228,12 +237,18 @@ fn left_over(budget: &Budget, window: &WindowState, until: Timestamp) -> i64 {
     let (mut at, mut carried) =
         (window.window, carry_of(budget, window.available(budget, window.window.end)));
     for _ in 0..MOST_GAPS {
-        if carried == 0 || at.end >= until {
+        let lapses = carried == 0 && budget.rollover == Rollover::None;
+        if lapses || at.end >= until {
             break;
         }
         at = budget.period.window(at.end);
-        let limit = WindowState::new(at, carried).limit(budget, at.end);
-        carried = carry_of(budget, limit);
+        let left = WindowState::new(at, carried).limit(budget, at.end);
+        let next = carry_of(budget, left);
+        let is_steady = next == carried && budget.increases.iter().all(|i| i.until <= at.end);
+        carried = next;
+        if is_steady {
+            break;
+        }
     }
     carried
 }

@@ -73,16 +73,18 @@ impl Ledger {
     }
 
     fn balance_of(&mut self, no: u32, now: Timestamp) -> Balance {
+        // A look is no call: it begins no life and prolongs none.
         let account = &mut self.accounts[no as usize];
         let budget = &self.slots[account.slot as usize].budget;
-        // A look is no call: it does not prolong a life.
         let is_life = matches!(budget.period, crate::budget::Period::Life { .. });
-        let place = match account.windows.len() {
-            0 => account.window_at(budget, now),
-            n if is_life => n - 1,
-            _ => account.window_at(budget, now),
+        let begun;
+        let window = if is_life {
+            begun = account.windows.last().cloned();
+            &begun.unwrap_or_else(|| WindowState::new(crate::budget::Window::ALWAYS, 0))
+        } else {
+            let place = account.window_at(budget, now);
+            &account.windows[place]
         };
-        let window = &account.windows[place];
         Balance {
             budget: Arc::clone(budget),
             instance: instance_text(&account.instance),
@@ -104,7 +106,12 @@ impl Ledger {
         self.open.len()
     }
 
-    /// The names of the calls on their way.
+    /// The names of the calls whose holds last.
+    pub fn held_ids(&self) -> impl Iterator<Item = RecordId> + '_ {
+        self.open.iter().filter(|(_, hold)| !hold.has_expired).map(|(id, _)| *id)
+    }
+
+    /// The names of the calls on their way, those included whose lease has ended.
     pub fn open_ids(&self) -> impl Iterator<Item = RecordId> + '_ {
         self.open.keys().copied()
     }
@@ -135,7 +142,11 @@ impl Ledger {
         let no = self.account_named(number, &state.instance);
         let account = &mut self.accounts[no as usize];
         account.last = state.last;
+        account.has_dropped = !state.windows.is_empty();
         account.windows = state.windows;
+        // What was held when the state was kept is held no more, and may be left over.
+        let budget = &self.slots[number as usize].budget;
+        (0..account.windows.len()).for_each(|place| account.carry_on(budget, place));
         self.touch(no);
         true
     }
