@@ -16,5 +16,5 @@ pub use definition::{
     Budget, BudgetName, BudgetProblem, BudgetUnit, Increase, Rollover, Threshold, ThresholdOn, WhenTight,
 };
 pub use index::BudgetIndex;
-pub use period::{BadPeriod, Calendar, Period, Weekday, Window};
+pub use period::{BadPeriod, Calendar, Period, Weekday, Window, zone_text};
 pub use scope::{BadPattern, Clause, ModelTiers, Pattern, Scope, ScopeField, Subject};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::civil::{self, Date};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, ToSpan as _, ZonedDateTime};
 
 use crate::time::Timestamp;
@@ -70,7 +70,7 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPeriod {
     /// No such time zone.
-    #[error("{0:?} is no time zone of the IANA database, such as Europe/Berlin or UTC")]
+    #[error("{0:?} is no time zone: write an IANA name such as Europe/Berlin, or an offset such as +05:30")]
     Zone(String),
     /// A day that some month does not have.
     #[error("a month may begin on day 1 to 28, not {0}")]
@@ -99,12 +99,12 @@ impl Window {
 }
 
 impl Period {
-    /// A calendar period; the zone by its IANA name.
+    /// A calendar period; the zone by its IANA name, or as a fixed offset from UTC such as `+05:30`.
     ///
     /// # Errors
     /// [`BadPeriod`] for an unknown zone or a day or month that cannot begin one.
     pub fn calendar(calendar: Calendar, zone: &str) -> Result<Period, BadPeriod> {
-        let zone = TimeZone::get(zone).map_err(|_| BadPeriod::Zone(zone.to_owned()))?;
+        let zone = time_zone(zone).ok_or_else(|| BadPeriod::Zone(zone.to_owned()))?;
         match calendar {
             Calendar::Month { first_day } if !(1..=28).contains(&first_day) => {
                 Err(BadPeriod::FirstDay(first_day))
@@ -168,7 +168,7 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Period::Calendar { calendar, zone } => {
-                write!(f, "{calendar} ({})", zone.iana_name().unwrap_or("UTC"))
+                write!(f, "{calendar} ({})", zone_text(zone))
             }
             Period::Rolling { length } => write!(f, "the last {}", length_text(*length)),
             Period::Life { idle } => write!(f, "a life with {} idle", length_text(*idle)),
@@ -189,6 +189,33 @@ impl fmt::Display for Calendar {
             Calendar::Year { first_month: 1 } => f.write_str("year"),
             Calendar::Year { first_month } => write!(f, "year from month {first_month}"),
         }
+    }
+}
+
+fn time_zone(text: &str) -> Option<TimeZone> {
+    let Some(rest) = text.strip_prefix(['+', '-']) else { return TimeZone::get(text).ok() };
+    let parts: Option<Vec<i32>> = rest.split(':').map(two_digits).collect();
+    let seconds = match parts?[..] {
+        [h] => h * 3_600,
+        [h, m] if m < 60 => h * 3_600 + m * 60,
+        [h, m, s] if m < 60 && s < 60 => h * 3_600 + m * 60 + s,
+        _ => return None,
+    };
+    let offset = Offset::from_seconds(if text.starts_with('-') { -seconds } else { seconds });
+    offset.ok().map(Offset::to_time_zone)
+}
+
+fn two_digits(text: &str) -> Option<i32> {
+    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// A zone as configuration names it.
+#[must_use]
+pub fn zone_text(zone: &TimeZone) -> String {
+    match (zone.iana_name(), zone.to_fixed_offset()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Ok(offset)) => offset.to_string(),
+        (None, Err(_)) => "UTC".to_owned(),
     }
 }
 
@@ -287,6 +314,20 @@ mod tests {
             day("Asia/Kolkata", "2026-11-24T20:00:00Z"),
             pair("2026-11-24T18:30:00Z", "2026-11-25T18:30:00Z")
         );
+    }
+
+    #[test]
+    fn a_zone_may_be_a_fixed_offset_and_reads_as_it_was_written() {
+        let day = |zone| window(Calendar::Day, zone, "2026-11-24T18:29:59Z");
+        assert_eq!(day("+05:30"), pair("2026-11-23T18:30:00Z", "2026-11-24T18:30:00Z"));
+        assert_eq!(day("-03"), pair("2026-11-24T03:00:00Z", "2026-11-25T03:00:00Z"));
+        for zone in ["+05:30", "-03", "+12:45:30", "Europe/Berlin"] {
+            let period = Period::calendar(Calendar::Day, zone).unwrap();
+            assert_eq!(period.to_string(), format!("day ({zone})"));
+        }
+        for zone in ["+5:30", "+05:60", "+", "+99", "-1a"] {
+            assert!(Period::calendar(Calendar::Day, zone).is_err(), "{zone}");
+        }
     }
 
     #[test]
