@@ -181,7 +181,8 @@ impl Live {
     fn needs_count(&self, end: EndOfStream) -> bool {
         let failed = self.status.is_none_or(|s| s >= 400);
         let told = self.tap.as_ref().is_some_and(Tap::reports_usage);
-        !told && !(failed && end != EndOfStream::ClientCancelled) && !self.asked.body.is_empty()
+        let charged = !failed || end == EndOfStream::ClientCancelled;
+        charged && !told && !self.asked.body.is_empty()
     }
 
     fn book(mut self: Box<Self>, end: EndOfStream, count_input: bool) -> Settled {

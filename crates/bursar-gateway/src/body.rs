@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 use crate::config::Limits;
-use crate::error::{Refusal, refuse};
+use crate::error::{Refusal, in_words, refuse};
 
 /// Reads the whole body.
 pub(crate) async fn read(mut body: Incoming, limits: &Limits) -> Result<Bytes, Refusal> {
@@ -54,12 +54,12 @@ async fn next_frame(
         }
         Err(_) => Err(refuse(
             ErrorKind::Timeout,
-            format!("No byte of the request's body came for {} s.", pause.as_secs()),
+            format!("No byte of the request's body came for {}.", in_words(pause)),
         )),
     }
 }
 
-fn too_large(limits: &Limits) -> Refusal {
+pub(crate) fn too_large(limits: &Limits) -> Refusal {
     let most = limits.body_bytes;
     Box::new(
         refuse(ErrorKind::TooLarge, format!("The request's body is larger than {most} bytes."))

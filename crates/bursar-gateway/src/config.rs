@@ -113,7 +113,9 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// The longest pause within a request's body.
     pub body_timeout: Duration,
-    /// The most requests at a time; more are refused as overload.
+    /// The longest time in which a client takes nothing of its answer; it is then given up.
+    pub stall: Duration,
+    /// The most requests at a time, answers on their way included; more are refused as overload.
     pub requests: usize,
     /// The time that running answers have to end at shutdown.
     pub drain: Duration,
@@ -166,6 +168,7 @@ impl Default for Limits {
             header_fields: 128,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            stall: Duration::from_secs(300),
             requests: 16_384,
             drain: Duration::from_secs(30),
         }

@@ -1,5 +1,6 @@
 //! Who calls: the credential in the request, and the virtual key behind it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -75,6 +76,20 @@ fn virtual_secret<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
 /// The `key` parameter of the query, which Gemini's clients may use.
 pub(crate) fn query_key(uri: &Uri) -> Option<&str> {
     uri.query()?.split('&').find_map(|pair| pair.strip_prefix("key="))
+}
+
+/// The path and query without the credential in the query's `key`: a virtual key never passes, and one of the
+/// client's own only where it may.
+pub(crate) fn without_query_key(path: &str, own_passes: bool) -> Cow<'_, str> {
+    let Some((bare, query)) = path.split_once('?') else { return Cow::Borrowed(path) };
+    let goes = |pair: &str| {
+        pair.strip_prefix("key=").is_some_and(|secret| secret.starts_with(PREFIX) || !own_passes)
+    };
+    if !query.split('&').any(goes) {
+        return Cow::Borrowed(path);
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !goes(pair)).collect();
+    Cow::Owned(if kept.is_empty() { bare.to_owned() } else { format!("{bare}?{}", kept.join("&")) })
 }
 
 /// Whether a header carries a credential.

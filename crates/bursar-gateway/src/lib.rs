@@ -6,7 +6,9 @@
 
 mod attempt;
 mod body;
+mod client_stream;
 pub mod config;
+mod connection;
 mod error;
 mod identify;
 mod lifecycle;

@@ -19,12 +19,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header
 use hyper::body::Incoming;
 
 use crate::config::{GatewayConfig, UnpricedPolicy};
-use crate::error::{Refusal, refuse, respond};
+use crate::error::{Refusal, refuse, respond, told};
 use crate::identify::{self, Principal};
 use crate::relay::GatewayBody;
 use crate::route::{self, Route, Wanted};
 use crate::upstream::Provider;
 use crate::{attempt, body};
+
+/// The methods that are passed on. Any other, such as `post` in small letters, could be a call to a provider and
+/// none to the meter.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bursar-request-id");
 
@@ -97,13 +102,27 @@ impl Shared {
     }
 }
 
-/// Counts a request while it is looked at.
-struct Place<'a>(&'a AtomicUsize);
+/// Counts a request until its answer has ended.
+pub(crate) struct Place(Arc<Shared>);
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl Place {
+    /// A place, where there is one, or how many requests have one already.
+    fn take(shared: &Arc<Shared>) -> Result<Place, usize> {
+        let running = shared.requests.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(shared));
+        if running < shared.config.limits.requests { Ok(place) } else { Err(running) }
     }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A new request's id.
+pub(crate) fn new_request_id() -> RequestId {
+    RequestId(uuid::Uuid::now_v7().as_u128())
 }
 
 /// Answers a request.
@@ -113,25 +132,25 @@ pub(crate) async fn handle(
     from: SocketAddr,
 ) -> Response<GatewayBody> {
     let arrived = Instant::now();
-    let id = RequestId(uuid::Uuid::now_v7().as_u128());
-    let dialect = dialect_of(request.uri().path(), request.headers());
-    let running = shared.requests.fetch_add(1, Ordering::Relaxed);
-    let place = Place(&shared.requests);
-    let answered = if running >= shared.config.limits.requests {
-        Err(refuse(ErrorKind::Overloaded, format!("The gateway has {running} requests to answer already.")))
-    } else {
-        answer(&shared, request, from, id, arrived).await
+    let id = new_request_id();
+    let dialect = dialect_of(request.uri().path(), |name| request.headers().contains_key(name));
+    let answered = match Place::take(&shared) {
+        Ok(place) => answer(&shared, request, from, id, arrived).await.map(|response| (response, place)),
+        Err(running) => {
+            let message = format!("The gateway has {running} requests to answer already.");
+            Err(refuse(ErrorKind::Overloaded, message))
+        }
     };
-    drop(place);
     match answered {
-        Ok(mut response) => {
+        Ok((mut response, place)) => {
             if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
                 response.headers_mut().insert(REQUEST_ID, value);
             }
+            response.body_mut().keep(place);
             response
         }
         Err(refusal) => {
-            tracing::info!(request = %id, kind = refusal.kind.name(), message = %refusal.message, "request refused");
+            told(&refusal, id);
             respond(&refusal, dialect, id)
         }
     }
@@ -200,13 +219,20 @@ fn admit(
         from.ip(),
         attempt::now(),
     )?;
+    if !METHODS.contains(&head.method) {
+        let known = METHODS.map(|m| m.to_string()).join(", ");
+        return Err(Box::new(
+            refuse(ErrorKind::MethodNotAllowed, format!("The method {} is not passed on.", head.method))
+                .with_hint(format!("These are: {known}.")),
+        ));
+    }
     let Some(surface) = surface else {
         return Err(Box::new(
             refuse(ErrorKind::NotFound, format!("There is nothing at {} {}.", head.method, head.uri.path()))
                 .with_hint("Any path of a provider is at /providers/{name}/…"),
         ));
     };
-    let dialect = dialect_of(head.uri.path(), &head.headers);
+    let dialect = dialect_of(head.uri.path(), |name| head.headers.contains_key(name));
     Ok(Admitted {
         id,
         arrived,
@@ -227,24 +253,20 @@ fn named_provider(path: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// The dialect that the caller speaks: by the path, and where two dialects share one, by their headers.
-fn dialect_of(path: &str, headers: &HeaderMap) -> Dialect {
-    let by_headers = || {
-        if headers.contains_key("anthropic-version") {
-            Dialect::Anthropic
-        } else if headers.contains_key("x-goog-api-key") {
-            Dialect::Gemini
-        } else {
-            Dialect::OpenAi
-        }
-    };
-    match Surface::of("POST", named_provider(path).1) {
+/// The dialect that the caller speaks: by the path, and where dialects share one, by the headers that it `has`.
+pub(crate) fn dialect_of(path: &str, has: impl Fn(&str) -> bool) -> Dialect {
+    let (_, path) = named_provider(path);
+    match Surface::of("POST", path) {
         Some(Surface::OpenAiModels | Surface::OpenAiFiles | Surface::OpenAiBatches | Surface::Other)
         | None => {
-            if path.starts_with("/v1beta/") {
+            if path.starts_with("/v1beta/") || path.starts_with("/v1alpha/") {
+                Dialect::Gemini
+            } else if has("anthropic-version") {
+                Dialect::Anthropic
+            } else if has("x-goog-api-key") {
                 Dialect::Gemini
             } else {
-                by_headers()
+                Dialect::OpenAi
             }
         }
         Some(surface) => surface.dialect(),

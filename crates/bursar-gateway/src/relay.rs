@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::attempt::Attempt;
-use crate::lifecycle::Shared;
+use crate::lifecycle::{Place, Shared};
 use crate::upstream::{Connection, Provider, Target};
 
 /// The body of a response to a client.
@@ -25,6 +25,22 @@ pub(crate) enum GatewayBody {
 impl GatewayBody {
     pub(crate) fn full(bytes: Bytes) -> GatewayBody {
         GatewayBody::Full(Some(bytes).filter(|b| !b.is_empty()))
+    }
+
+    /// What is relayed; an answer without a body has ended already.
+    pub(crate) fn relay(mut relay: Relay) -> GatewayBody {
+        if relay.body.is_end_stream() {
+            relay.end(EndOfStream::Complete);
+            return GatewayBody::Full(None);
+        }
+        GatewayBody::Relay(Box::new(relay))
+    }
+
+    /// Keeps the request's place until the answer has ended.
+    pub(crate) fn keep(&mut self, place: Place) {
+        if let GatewayBody::Relay(relay) = self {
+            relay.place = Some(place);
+        }
     }
 }
 
@@ -67,6 +83,7 @@ pub(crate) struct Relay {
     ended: bool,
     /// Why it broke off, until the client's connection is told.
     broken: Option<hyper::Error>,
+    place: Option<Place>,
 }
 
 /// Everything that a relay is made of.
@@ -95,11 +112,13 @@ impl Relay {
             last: Instant::now(),
             ended: false,
             broken: None,
+            place: None,
         }
     }
 
     fn end(&mut self, end: EndOfStream) {
         self.ended = true;
+        self.place = None;
         if let Some(attempt) = self.attempt.take() {
             attempt.settle(end);
         }

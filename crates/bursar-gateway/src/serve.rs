@@ -2,23 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bursar_prices::PriceBook;
 use bursar_store::Store;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::config::{ConfigError, GatewayConfig};
-use crate::lifecycle::{Shared, handle};
-use crate::upstream;
+use crate::lifecycle::Shared;
+use crate::{connection, upstream};
 
 /// The gateway, ready to serve.
 #[derive(Clone)]
@@ -71,7 +67,7 @@ impl Gateway {
 
     /// Serves until `shutdown` is done, then lets running answers end within the drain time.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> ServeSummary {
-        let graceful = GracefulShutdown::new();
+        let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut connections = 0;
         let mut shutdown = std::pin::pin!(shutdown);
@@ -84,7 +80,7 @@ impl Gateway {
             match accepted {
                 Ok((stream, from)) => {
                     connections += 1;
-                    tasks.spawn(self.connection(stream, from, &graceful));
+                    tasks.spawn(connection::serve(Arc::clone(&self.shared), stream, from, stopping.clone()));
                 }
                 // Too many open files and the like: the next moment may be better.
                 Err(error) => {
@@ -94,49 +90,15 @@ impl Gateway {
             }
         }
         drop(listener);
-        self.drain(graceful, tasks, connections).await
+        stop.send_replace(true);
+        self.drain(tasks, connections).await
     }
 
-    fn connection(
-        &self,
-        stream: TcpStream,
-        from: SocketAddr,
-        graceful: &GracefulShutdown,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
-        }
-        let shared = Arc::clone(&self.shared);
-        let limits = shared.config.limits;
-        let service = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, std::convert::Infallible>(handle(shared, request, from).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.head_timeout)
-            // Above the limits of `check_head`, which answers in the caller's dialect; below, a flood ends here.
-            .max_headers(limits.header_fields * 4)
-            .max_buf_size((limits.head_bytes * 4).max(16 * 1024))
-            .half_close(false)
-            .serve_connection(TokioIo::new(stream), service);
-        let watched = graceful.watch(connection);
-        async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        }
-    }
-
-    async fn drain(
-        &self,
-        graceful: GracefulShutdown,
-        mut tasks: JoinSet<()>,
-        connections: u64,
-    ) -> ServeSummary {
+    async fn drain(&self, mut tasks: JoinSet<()>, connections: u64) -> ServeSummary {
         let begun = Instant::now();
         let limit = self.shared.config.limits.drain;
-        let ended = tokio::time::timeout(limit, graceful.shutdown()).await;
+        let all_ended = async { while tasks.join_next().await.is_some() {} };
+        let ended = tokio::time::timeout(limit, all_ended).await;
         let cut_off = if ended.is_err() { self.in_flight() } else { 0 };
         self.shared.cut_off();
         tasks.shutdown().await;

@@ -23,11 +23,12 @@ enum Packing {
 
 impl Tap {
     pub(crate) fn new(meter: ResponseMeter, encoding: Option<&str>) -> Tap {
-        let packing = match encoding.map(str::trim) {
-            None | Some("" | "identity") => Packing::None,
-            Some("gzip" | "x-gzip") => Packing::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
-            Some("deflate") => Packing::Deflate(Box::new(ZlibDecoder::new(Vec::new()))),
-            Some(_) => Packing::Unreadable,
+        let encoding = encoding.map(|e| e.trim().to_ascii_lowercase());
+        let packing = match encoding.as_deref().unwrap_or_default() {
+            "" | "identity" => Packing::None,
+            "gzip" | "x-gzip" => Packing::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+            "deflate" => Packing::Deflate(Box::new(ZlibDecoder::new(Vec::new()))),
+            _ => Packing::Unreadable,
         };
         Tap { meter, packing }
     }

@@ -46,6 +46,11 @@ impl Provider {
         (0..count).map(|i| (turn + i) % count).find(healthy).unwrap_or(turn % count)
     }
 
+    /// Whether its credential may stand in the query's `key`.
+    pub(crate) fn speaks_gemini(&self) -> bool {
+        self.config.speaks(bursar_wire::Dialect::Gemini)
+    }
+
     /// The endpoint of a number that [`Provider::next_target`] gave.
     pub(crate) fn target(&self, number: usize) -> &Target {
         &self.endpoints[number]

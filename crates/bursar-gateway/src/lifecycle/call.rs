@@ -9,11 +9,12 @@ use bursar_wire::{ErrorKind, Framing, ResponseMeter, UsageChunkFilter, Vendor};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 
-use super::plan::{Plan, without_virtual_key};
+use super::plan::Plan;
 use super::{Admitted, Shared, small};
 use crate::attempt::Attempt;
 use crate::config::StoreFailure;
-use crate::error::{Refusal, refuse};
+use crate::error::{Refusal, in_words, refuse};
+use crate::identify::{self, Principal};
 use crate::relay::{From, GatewayBody, Relay, RelayParts};
 use crate::route::Route;
 use crate::upstream::{
@@ -27,95 +28,110 @@ struct Try {
     hide_usage: bool,
 }
 
+/// A try's place among the others of its request.
+struct Turn {
+    /// The attempt's number within the request, from 0.
+    number: u16,
+    /// How often this provider was tried before.
+    retry: u32,
+    /// Whether another provider comes after this one.
+    others: bool,
+    /// Why there is a try after the first.
+    why: Option<String>,
+}
+
 /// What came of a try.
 enum Outcome {
     Answer(Response<GatewayBody>),
-    /// Another try may succeed, at the same provider after a pause or at the next one.
-    Again {
-        pause: Duration,
-        otherwise: Otherwise,
-    },
+    Again(Box<Failed>),
     Refused(Refusal),
 }
 
-/// What the client gets when there is no other try.
-enum Otherwise {
-    Answer(Box<Response<GatewayBody>>),
-    Refusal(Refusal),
+/// A try that another one may make good.
+struct Failed {
+    /// How long to wait before the same provider is tried again; `None` where it is not to be.
+    pause: Option<Duration>,
+    /// What happened, for the record of the next try.
+    what: String,
+    /// What the client gets when there is no other try.
+    otherwise: Result<Response<GatewayBody>, Refusal>,
 }
 
 /// Sends a request until an answer stands.
 pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<GatewayBody>, Refusal> {
-    let mut number = 0u16;
-    let mut last = None;
+    let mut turn = Turn { number: 0, retry: 0, others: true, why: None };
+    let mut last = Err(refuse(ErrorKind::UpstreamUnavailable, "No provider answered."));
     for (place, &index) in plan.route.providers.iter().enumerate() {
         let provider = &shared.providers[index];
-        let is_last_provider = place + 1 == plan.route.providers.len();
+        turn.others = place + 1 < plan.route.providers.len();
         for retry in 0..=provider.config.retries {
-            let outcome = attempt(shared, &plan, provider, number, retry).await;
-            number = number.saturating_add(1);
-            let (pause, otherwise) = match outcome {
+            turn.retry = retry;
+            let failed = match attempt(shared, &plan, provider, &mut turn).await {
                 Outcome::Answer(response) => return Ok(response),
                 Outcome::Refused(refusal) => return Err(refusal),
-                Outcome::Again { pause, otherwise } => (pause, otherwise),
+                Outcome::Again(failed) => failed,
             };
-            last = Some(otherwise);
-            if retry < provider.config.retries {
-                // What came of this try is let go before the pause, not after it.
-                last = None;
-                tokio::time::sleep(pause).await;
-            } else if !is_last_provider {
-                last = None;
+            turn.number = turn.number.saturating_add(1);
+            let pause = failed.pause.filter(|_| retry < provider.config.retries);
+            if pause.is_none() && !turn.others {
+                last = failed.otherwise;
+                break;
             }
+            // What came of this try is let go before the pause, not after it.
+            let Failed { what, otherwise, .. } = *failed;
+            drop(otherwise);
+            let Some(pause) = pause else {
+                turn.why = Some(format!("fallback: {what}"));
+                break;
+            };
+            turn.why = Some(format!("tried again after {} ms: {what}", pause.as_millis()));
+            tokio::time::sleep(pause).await;
         }
     }
-    match last {
-        Some(Otherwise::Answer(response)) => Ok(*response),
-        Some(Otherwise::Refusal(refusal)) => Err(refusal),
-        None => Err(refuse(ErrorKind::UpstreamUnavailable, "No provider answered.")),
-    }
+    last
 }
 
-async fn attempt(
-    shared: &Arc<Shared>,
-    plan: &Plan,
-    provider: &Arc<Provider>,
-    number: u16,
-    retry: u32,
-) -> Outcome {
+async fn attempt(shared: &Arc<Shared>, plan: &Plan, provider: &Arc<Provider>, turn: &mut Turn) -> Outcome {
     let number_of_target = provider.next_target();
     let from = From { provider: Arc::clone(provider), target: number_of_target };
     let (body, hide_usage) = plan.body_for(provider);
     let prepared =
         prepare(&plan.admitted, &plan.head, provider, from.target(), &plan.path, OutBody::Full(Some(body)));
-    let (request, key) = match prepared {
+    let (mut request, key) = match prepared {
         Ok(prepared) => prepared,
         Err(refusal) => return Outcome::Refused(refusal),
     };
-    let mut booking = match open(shared, plan, provider, from.target(), number) {
+    if hide_usage {
+        // The chunk can be taken out of plain text only.
+        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    let mut booking = match open(shared, plan, provider, from.target(), turn) {
         Ok(booking) => booking,
         Err(refusal) => return Outcome::Refused(refusal),
     };
     let tried = Try { from, key, hide_usage };
     match send(tried.from.target(), provider, request, booking.as_mut()).await {
         Ok((connection, response)) => {
-            answered(shared, plan, tried, connection, response, booking, retry).await
+            answered(shared, plan, tried, connection, (response, booking), turn).await
         }
-        Err(failure) => failed(&tried, provider, failure, booking, retry),
+        Err(failure) => failed(&tried, provider, failure, booking, turn.retry),
     }
 }
+
+/// How long a credential rests when the provider says nothing about it.
+const UNASKED_REST: Duration = Duration::from_secs(10);
 
 fn open(
     shared: &Arc<Shared>,
     plan: &Plan,
     provider: &Provider,
     target: &Target,
-    number: u16,
+    turn: &mut Turn,
 ) -> Result<Option<Attempt>, Refusal> {
     if !plan.is_booked() {
         return Ok(None);
     }
-    let opening = plan.opening(provider, target, number);
+    let opening = plan.opening(provider, target, turn.number);
     let journalled = match shared.store.open_attempt(&opening) {
         Ok(()) => true,
         Err(error) if shared.config.policies.store_failure == StoreFailure::GoOn => {
@@ -131,7 +147,11 @@ fn open(
             ));
         }
     };
-    Ok(Some(Attempt::new(Arc::clone(shared), plan.live(opening, journalled))))
+    let mut attempt = Attempt::new(Arc::clone(shared), plan.live(opening, journalled));
+    if let Some(why) = turn.why.take() {
+        attempt.because(why);
+    }
+    Ok(Some(attempt))
 }
 
 /// The request as it goes out, and the number of the credential that it goes with.
@@ -143,7 +163,7 @@ fn prepare(
     path: &str,
     body: OutBody,
 ) -> Result<(Request<OutBody>, Option<usize>), Refusal> {
-    let holds_virtual_key = matches!(admitted.principal, crate::identify::Principal::Key(_));
+    let holds_virtual_key = matches!(admitted.principal, Principal::Key(_));
     if holds_virtual_key && !provider.credentials.are_set() && needs_credential(provider.config.vendor) {
         return Err(Box::new(
             refuse(
@@ -153,10 +173,11 @@ fn prepare(
             .with_hint("Set api_keys of the provider in bursar.toml, or its variable in the environment."),
         ));
     }
-    let Some(path) = target.address.path(provider.config.vendor, path) else {
+    let pass_credentials = !holds_virtual_key && !provider.credentials.are_set();
+    let path = identify::without_query_key(path, pass_credentials || !provider.speaks_gemini());
+    let Some(path) = target.address.path(provider.config.vendor, &path) else {
         return Err(refuse(ErrorKind::BadRequest, "The path cannot be forwarded."));
     };
-    let pass_credentials = !holds_virtual_key && !provider.credentials.are_set();
     let uri = Uri::from(path);
     let mut request =
         upstream::request_head(&head.method, uri, &head.headers, &target.address.host, pass_credentials);
@@ -217,19 +238,26 @@ async fn answered(
     plan: &Plan,
     tried: Try,
     connection: Connection,
-    response: Response<Incoming>,
-    mut booking: Option<Attempt>,
-    retry: u32,
+    (response, mut booking): (Response<Incoming>, Option<Attempt>),
+    turn: &Turn,
 ) -> Outcome {
     let config = &tried.from.provider.config;
     let status = response.status();
-    let again = after_status(status, response.headers(), retry, config.longest_pause);
-    note_health(&tried, status.as_u16(), again);
+    let again = after_status(status, response.headers(), turn.retry, config.longest_pause);
+    let pause = match note_health(&tried, status.as_u16(), again) {
+        Again::After(pause) => Some(Some(pause)),
+        Again::Elsewhere(_) if turn.others => Some(None),
+        Again::Elsewhere(_) | Again::No => None,
+    };
     if let Some(booking) = &mut booking {
         begin_metering(booking, plan, config.vendor, &response);
     }
-    let hide = tried.hide_usage && status.is_success() && framing_of(response.headers()) == Framing::Sse;
-    let parts = |body, booking| RelayParts {
+    let what = format!("provider {} answered {}", config.name, status.as_u16());
+    let hide = tried.hide_usage && status.is_success() && is_plain_stream(response.headers());
+    let (head, body) = response.into_parts();
+    let headers = upstream::response_head(head.headers, !hide);
+    let small = small::is_small(&headers, &plan.head.method) && !hide;
+    let parts = RelayParts {
         shared: Arc::clone(shared),
         from: tried.from,
         connection,
@@ -237,34 +265,43 @@ async fn answered(
         attempt: booking,
         filter: hide.then(UsageChunkFilter::new),
     };
-    let (head, body) = response.into_parts();
-    let headers = upstream::response_head(head.headers, !hide);
-    let small = small::is_small(&headers, &plan.head.method) && !hide;
-    let parts = parts(body, booking);
-    if !small && again == Again::No {
+    if !small && pause.is_none() {
         return Outcome::Answer(relayed(parts, status, headers));
     }
-    match (again, small::collected(parts, status, headers).await) {
-        (Again::After(pause), Ok(response)) => {
-            Outcome::Again { pause, otherwise: Otherwise::Answer(Box::new(response)) }
-        }
-        (Again::After(pause), Err(refusal)) => {
-            Outcome::Again { pause, otherwise: Otherwise::Refusal(refusal) }
-        }
-        (Again::No, Ok(response)) => Outcome::Answer(response),
-        (Again::No, Err(refusal)) => Outcome::Refused(refusal),
+    let collected = small::collected(parts, status, headers).await;
+    match (pause, collected) {
+        (Some(pause), otherwise) => Outcome::Again(Box::new(Failed { pause, what, otherwise })),
+        (None, Ok(response)) => Outcome::Answer(response),
+        (None, Err(refusal)) => Outcome::Refused(refusal),
     }
 }
 
-fn note_health(tried: &Try, status: u16, again: Again) {
+/// Whether events can be taken out of the answer.
+fn is_plain_stream(headers: &HeaderMap) -> bool {
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|v| v != "identity");
+    framing_of(headers) == Framing::Sse && !encoded
+}
+
+/// Notes how the endpoint and the credential did. Where the credential has to rest and another one is awake, that
+/// one is tried at once.
+fn note_health(tried: &Try, status: u16, again: Again) -> Again {
     let health = &tried.from.target().health;
-    if status == 429 || status == 401 {
-        let pause = if let Again::After(pause) = again { pause } else { Duration::from_secs(10) };
-        if let Some(key) = tried.key {
-            tried.from.provider.credentials.rest(key, pause);
-        }
+    if status >= 500 {
+        health.failed();
+    } else {
+        health.succeeded();
     }
-    if status >= 500 { health.failed() } else { health.succeeded() }
+    let (429 | 401, Some(key)) = (status, tried.key) else { return again };
+    let rest = match again {
+        Again::After(pause) | Again::Elsewhere(pause) => pause,
+        Again::No => UNASKED_REST,
+    };
+    let another_is_awake = tried.from.provider.credentials.rest(key, rest);
+    // A limit that the provider says is no matter of waiting stands; an unknown credential says nothing of others.
+    if another_is_awake && (again != Again::No || status == 401) {
+        return Again::After(Duration::ZERO);
+    }
+    again
 }
 
 fn begin_metering(booking: &mut Attempt, plan: &Plan, vendor: Vendor, response: &Response<Incoming>) {
@@ -286,7 +323,7 @@ fn framing_of(headers: &HeaderMap) -> Framing {
 }
 
 fn relayed(parts: RelayParts, status: http::StatusCode, headers: HeaderMap) -> Response<GatewayBody> {
-    let mut response = Response::new(GatewayBody::Relay(Box::new(Relay::new(parts))));
+    let mut response = Response::new(GatewayBody::relay(Relay::new(parts)));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -328,20 +365,12 @@ fn failed(
         booking.because(message.clone());
         booking.settle(end);
     }
-    let refusal = refuse(kind, message);
-    match after_failure(retry, provider.config.longest_pause) {
-        Again::After(pause) if again => Outcome::Again { pause, otherwise: Otherwise::Refusal(refusal) },
-        _ => Outcome::Refused(refusal),
+    let refusal = refuse(kind, message.clone());
+    if !again {
+        return Outcome::Refused(refusal);
     }
-}
-
-/// A time limit as its reader set it: whole seconds, or milliseconds.
-pub(super) fn in_words(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 {
-        format!("{} s", limit.as_secs())
-    } else {
-        format!("{} ms", limit.as_millis())
-    }
+    let pause = Some(after_failure(retry, provider.config.longest_pause));
+    Outcome::Again(Box::new(Failed { pause, what: message, otherwise: Err(refusal) }))
 }
 
 /// Passes a request through whose body is not read: uploads, and methods without a body. It is tried once.
@@ -354,10 +383,9 @@ pub(super) async fn upload(
 ) -> Result<Response<GatewayBody>, Refusal> {
     let provider = &shared.providers[route.providers[0]];
     let from = From { provider: Arc::clone(provider), target: provider.next_target() };
-    let path = without_virtual_key(&admitted.path);
     let bodiless = matches!(head.method, Method::GET | Method::HEAD);
     let body = if bodiless { OutBody::Empty } else { OutBody::Upload(body) };
-    let (request, key) = prepare(admitted, head, provider, from.target(), &path, body)?;
+    let (request, key) = prepare(admitted, head, provider, from.target(), &admitted.path, body)?;
     let tried = Try { from, key, hide_usage: false };
     match send(tried.from.target(), provider, request, None).await {
         Ok((connection, response)) => {
@@ -376,10 +404,8 @@ pub(super) async fn upload(
         }
         Err(failure) => match failed(&tried, provider, failure, None, 0) {
             Outcome::Answer(response) => Ok(response),
-            Outcome::Again { otherwise: Otherwise::Refusal(refusal), .. } | Outcome::Refused(refusal) => {
-                Err(refusal)
-            }
-            Outcome::Again { otherwise: Otherwise::Answer(response), .. } => Ok(*response),
+            Outcome::Refused(refusal) => Err(refusal),
+            Outcome::Again(failed) => failed.otherwise,
         },
     }
 }
@@ -388,17 +414,5 @@ pub(super) async fn upload(
 pub(super) fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_below_a_second_is_not_said_to_be_none() {
-        assert_eq!(in_words(Duration::from_millis(300)), "300 ms");
-        assert_eq!(in_words(Duration::from_millis(1500)), "1500 ms");
-        assert_eq!(in_words(Duration::from_secs(30)), "30 s");
     }
 }

@@ -45,8 +45,8 @@ impl Plan {
     ) -> Plan {
         let compressed = sent.len() != readable.len() || sent.as_ptr() != readable.as_ptr();
         let mut body = sent;
-        let mut kept = readable.clone();
-        let mut path = without_virtual_key(&admitted.path);
+        let mut kept = readable;
+        let mut path = admitted.path.clone();
         if let Some(bare) = &route.bare_model {
             if let bursar_wire::ModelPlace::Path(place) = &view.model_place {
                 path.replace_range(place.clone(), bare);
@@ -78,7 +78,8 @@ impl Plan {
     /// Whether the call is booked: what is charged for, or may be, because nothing is known of its path.
     pub(super) fn is_booked(&self) -> bool {
         let surface = self.admitted.surface;
-        self.head.method == Method::POST && (surface.bills_usage() || surface == Surface::Other)
+        let calls = matches!(self.head.method, Method::POST | Method::PUT | Method::PATCH);
+        calls && (surface.bills_usage() || surface == Surface::Other)
     }
 
     /// The body for a provider, and whether the usage chunk has to be hidden again.
@@ -142,11 +143,4 @@ fn tier_of(name: &str) -> Option<ServiceTier> {
         "default" => Some(ServiceTier::Standard),
         other => other.parse().ok(),
     }
-}
-
-/// The path and query without a virtual key in its `key` parameter.
-pub(super) fn without_virtual_key(path: &str) -> String {
-    let Some((bare, query)) = path.split_once('?') else { return path.to_owned() };
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("key=bsk_")).collect();
-    if kept.is_empty() { bare.to_owned() } else { format!("{bare}?{}", kept.join("&")) }
 }

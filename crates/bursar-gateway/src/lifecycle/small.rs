@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 
-use super::call::{in_words, put};
+use super::call::put;
 use crate::attempt::Attempt;
-use crate::error::{Refusal, refuse};
+use crate::error::{Refusal, in_words, refuse};
 use crate::relay::{GatewayBody, RelayParts};
 use crate::upstream::Connection;
 

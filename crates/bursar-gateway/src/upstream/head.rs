@@ -63,10 +63,19 @@ pub(crate) fn request_head(
 /// The encodings that the meter can read, among those that the client accepts.
 fn accepted(from: &HeaderMap) -> HeaderValue {
     let values = from.get_all(header::ACCEPT_ENCODING);
-    let gzip = values.iter().filter_map(|v| v.to_str().ok()).any(|v| {
-        v.split(',').any(|coding| matches!(coding.split(';').next().unwrap_or_default().trim(), "gzip" | "*"))
-    });
+    let gzip = values.iter().filter_map(|v| v.to_str().ok()).any(|v| v.split(',').any(is_gzip));
     HeaderValue::from_static(if gzip { "gzip" } else { "identity" })
+}
+
+/// Whether one coding of `accept-encoding` lets gzip be used; a weight of zero forbids it.
+fn is_gzip(coding: &str) -> bool {
+    let mut parts = coding.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let forbidden = parts.any(|p| {
+        let weight = p.strip_prefix("q=").or_else(|| p.strip_prefix("Q="));
+        weight.is_some_and(|w| w.trim_matches(['0', '.']).is_empty())
+    });
+    (name.eq_ignore_ascii_case("gzip") || name == "*") && !forbidden
 }
 
 /// The headers that `connection` names.
@@ -76,12 +85,23 @@ fn connection_names(from: &HeaderMap) -> Vec<&str> {
     names.filter(|n| !n.is_empty() && !n.eq_ignore_ascii_case("keep-alive")).collect()
 }
 
+/// Response headers that belong to the connection with the provider, and those that this gateway says itself.
+const NOT_PASSED_BACK: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+    "x-bursar-cost",
+    "x-bursar-model",
+];
+
 /// The head of the response to the client, from the provider's.
 pub(crate) fn response_head(from: HeaderMap, keep_length: bool) -> HeaderMap {
     let mut headers = from;
-    for name in
-        ["connection", "keep-alive", "proxy-authenticate", "proxy-connection", "transfer-encoding", "upgrade"]
-    {
+    let named: Vec<String> = connection_names(&headers).into_iter().map(str::to_owned).collect();
+    for name in named.iter().map(String::as_str).chain(NOT_PASSED_BACK) {
         headers.remove(name);
     }
     if !keep_length {

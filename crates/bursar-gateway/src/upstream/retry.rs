@@ -9,6 +9,8 @@ use http::{HeaderMap, StatusCode, header};
 pub(crate) enum Again {
     /// Try again after this pause.
     After(Duration),
+    /// The provider asks for this pause, which is too long to wait; another one may be tried.
+    Elsewhere(Duration),
     /// The answer stands.
     No,
 }
@@ -17,7 +19,8 @@ pub(crate) enum Again {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// After an answer: 408, 429, 500, 502, 503, 504 and 529 say that another attempt may succeed. A provider that
-/// asks for a longer pause than `longest` gets its answer passed on, and the client decides.
+/// asks for a longer pause than `longest` is not asked again; where there is no other, its answer is passed on, and
+/// the client decides.
 pub(crate) fn after_status(
     status: StatusCode,
     headers: &HeaderMap,
@@ -31,12 +34,12 @@ pub(crate) fn after_status(
         return Again::No;
     }
     let pause = asked_pause(headers, SystemTime::now()).unwrap_or_else(|| usual_pause(attempt));
-    if pause > longest { Again::No } else { Again::After(pause) }
+    if pause > longest { Again::Elsewhere(pause) } else { Again::After(pause) }
 }
 
-/// After a connection that failed before a byte of the request was sent.
-pub(crate) fn after_failure(attempt: u32, longest: Duration) -> Again {
-    Again::After(usual_pause(attempt).min(longest))
+/// The pause after a connection that failed before a byte of the request was sent.
+pub(crate) fn after_failure(attempt: u32, longest: Duration) -> Duration {
+    usual_pause(attempt).min(longest)
 }
 
 fn usual_pause(attempt: u32) -> Duration {
@@ -79,11 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_above_the_longest_and_a_refusal_to_retry_pass_the_answer_on() {
+    fn a_pause_above_the_longest_leads_elsewhere_and_a_refusal_to_retry_stands() {
         let longest = Duration::from_secs(5);
         assert_eq!(
             after_status(StatusCode::SERVICE_UNAVAILABLE, &headers("retry-after", "6"), 0, longest),
-            Again::No
+            Again::Elsewhere(Duration::from_secs(6))
         );
         assert_eq!(
             after_status(StatusCode::TOO_MANY_REQUESTS, &headers("x-should-retry", "false"), 0, longest),

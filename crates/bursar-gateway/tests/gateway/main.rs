@@ -1,0 +1,13 @@
+//! A real gateway on a loopback port, with real clients' bytes on one side and a provider on the other: the
+//! scripted one, or a socket whose every byte the test writes itself.
+
+mod bad_bodies;
+mod bad_heads;
+mod callers;
+mod provider;
+mod relay;
+mod rig;
+mod shutdown;
+mod streams;
+mod trouble_in_streams;
+mod wire;
