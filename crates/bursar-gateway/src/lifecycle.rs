@@ -287,7 +287,14 @@ fn bad_request(bad: &bursar_wire::BadRequest) -> Refusal {
     }
 }
 
+/// The longest name of a model, in bytes. A longer one is none, and would not fit into a record.
+const LONGEST_MODEL: usize = 1024;
+
 fn check_model(admitted: &Admitted, view: &RequestView) -> Result<(), Refusal> {
+    if view.model.as_ref().is_some_and(|model| model.len() > LONGEST_MODEL) {
+        let message = format!("The model's name is longer than {LONGEST_MODEL} bytes.");
+        return Err(Box::new(refuse(ErrorKind::BadRequest, message).with_param("model")));
+    }
     let (Principal::Key(key), Some(model)) = (&admitted.principal, &view.model) else { return Ok(()) };
     if key.allows_model(model) {
         return Ok(());

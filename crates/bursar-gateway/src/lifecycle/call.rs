@@ -9,7 +9,7 @@ use bursar_wire::{ErrorKind, Framing, ResponseMeter, UsageChunkFilter, Vendor};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 
-use super::plan::Plan;
+use super::plan::{Outgoing, Plan};
 use super::{Admitted, Shared, small};
 use crate::attempt::Attempt;
 use crate::config::StoreFailure;
@@ -94,13 +94,16 @@ pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<Ga
 async fn attempt(shared: &Arc<Shared>, plan: &Plan, provider: &Arc<Provider>, turn: &mut Turn) -> Outcome {
     let number_of_target = provider.next_target();
     let from = From { provider: Arc::clone(provider), target: number_of_target };
-    let (body, hide_usage) = plan.body_for(provider);
+    let Outgoing { body, hide_usage, is_unpacked } = plan.body_for(provider);
     let prepared =
         prepare(&plan.admitted, &plan.head, provider, from.target(), &plan.path, OutBody::Full(Some(body)));
     let (mut request, key) = match prepared {
         Ok(prepared) => prepared,
         Err(refusal) => return Outcome::Refused(refusal),
     };
+    if is_unpacked {
+        request.headers_mut().remove(header::CONTENT_ENCODING);
+    }
     if hide_usage {
         // The chunk can be taken out of plain text only.
         request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

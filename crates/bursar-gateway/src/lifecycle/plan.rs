@@ -18,17 +18,29 @@ use crate::upstream::{Provider, Target};
 pub(super) struct Plan {
     pub(super) admitted: Admitted,
     pub(super) head: http::request::Parts,
-    /// The client's bytes, with the model's prefix taken off where it had one.
-    pub(super) body: Bytes,
+    /// The client's bytes, or the readable ones with the model's prefix taken off where it had one.
+    body: Bytes,
     pub(super) asked: Arc<Asked>,
     pub(super) route: Route,
     pub(super) path: String,
+    /// Whether the client's bytes are compressed.
     compressed: bool,
+    /// Whether the body is not the client's bytes any more.
+    edited: bool,
     readable: Bytes,
     started_at: Timestamp,
     attribution: Attribution,
     notes: Vec<String>,
     expected: MeteredUsage,
+}
+
+/// The body of an attempt.
+pub(super) struct Outgoing {
+    pub(super) body: Bytes,
+    /// Whether usage was asked for on the client's behalf, and its chunk has to be hidden again.
+    pub(super) hide_usage: bool,
+    /// Whether the client's bytes were compressed and these are not.
+    pub(super) is_unpacked: bool,
 }
 
 impl Plan {
@@ -44,15 +56,14 @@ impl Plan {
         notes: Vec<String>,
     ) -> Plan {
         let compressed = sent.len() != readable.len() || sent.as_ptr() != readable.as_ptr();
-        let mut body = sent;
-        let mut kept = readable;
+        let (mut body, mut kept, mut edited) = (sent, readable, false);
         let mut path = admitted.path.clone();
         if let Some(bare) = &route.bare_model {
             if let bursar_wire::ModelPlace::Path(place) = &view.model_place {
                 path.replace_range(place.clone(), bare);
-            } else if !compressed {
-                body = Bytes::from(replace_model(&body, &view, bare));
-                kept = body.clone();
+            } else {
+                kept = Bytes::from(replace_model(&kept, &view, bare));
+                (body, edited) = (kept.clone(), true);
             }
             view.model = Some(bare.clone());
         }
@@ -65,6 +76,7 @@ impl Plan {
             expected: MeteredUsage { quantities, ..MeteredUsage::default() },
             readable: kept,
             compressed,
+            edited,
             admitted,
             head,
             body,
@@ -82,19 +94,21 @@ impl Plan {
         calls && (surface.bills_usage() || surface == Surface::Other)
     }
 
-    /// The body for a provider, and whether the usage chunk has to be hidden again.
-    pub(super) fn body_for(&self, provider: &Provider) -> (Bytes, bool) {
+    /// The body for a provider.
+    pub(super) fn body_for(&self, provider: &Provider) -> Outgoing {
         let view = &self.asked.view;
         let chat = matches!(self.admitted.surface, Surface::OpenAiChat | Surface::OpenAiCompletions);
-        if !chat || !view.stream || view.include_usage || self.compressed {
-            return (self.body.clone(), false);
-        }
-        match provider.config.stream_usage {
-            StreamUsage::Never | StreamUsage::Always => (self.body.clone(), false),
-            StreamUsage::Ask => match ask_for_usage(&self.readable, view) {
-                Some(body) => (Bytes::from(body), true),
-                None => (self.body.clone(), false),
-            },
+        let asks = chat && provider.config.stream_usage == StreamUsage::Ask;
+        let asking = if asks && view.stream && !view.include_usage {
+            ask_for_usage(&self.readable, view)
+        } else {
+            None
+        };
+        let hide_usage = asking.is_some();
+        Outgoing {
+            body: asking.map_or_else(|| self.body.clone(), Bytes::from),
+            hide_usage,
+            is_unpacked: self.compressed && (self.edited || hide_usage),
         }
     }
 

@@ -4,8 +4,14 @@
 mod bad_bodies;
 mod bad_heads;
 mod callers;
+mod fallback;
+mod identity;
+mod key_rules;
+mod paths;
+mod policies;
 mod provider;
 mod relay;
+mod retries;
 mod rig;
 mod shutdown;
 mod streams;

@@ -73,7 +73,7 @@ async fn a_call_that_waits_for_its_provider_is_cut_off_and_booked() {
     let mut wire = rig.connect().await;
     wire.send(post(CHAT_PATH, &[], CHAT_STREAM)).await;
     let _exchange = provider.request().await;
-    let (serving, store, ..) = rig.shut_down();
+    let (serving, store, _gateway, _folder) = rig.shut_down();
     assert_eq!(serving.await.unwrap().cut_off, 1);
     assert!(wire.head().await.is_none());
     assert_eq!(store.status().in_flight, 0);

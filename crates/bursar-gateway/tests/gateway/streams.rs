@@ -153,7 +153,7 @@ async fn streams_of_every_dialect_are_settled_with_the_providers_own_numbers() {
         let units = |meter| quantity(&record, meter).map(|(units, _)| units);
         assert_eq!((units(Meter::Input), units(Meter::Output)), (Some(11), Some(5)), "{path}");
         let nanos = provider.books.entries().last().unwrap().cost_nanos;
-        assert_eq!(record.contracted_cost.map(|c| c.nanos()), nanos, "{path}");
+        assert_eq!(record.contracted_cost.map(bursar_core::Money::nanos), nanos, "{path}");
     }
 }
 
@@ -192,7 +192,7 @@ async fn a_client_that_takes_nothing_for_too_long_is_given_up() {
     let head = wire.head().await.unwrap();
     assert_eq!(wire.piece().await, Piece::Bytes(HELLO.into()));
     exchange.say(format!("{:x}\r\ndata: ", 1usize << 40)).await;
-    exchange.say_until_closed(&[b'a'; 64 * 1024]).await;
+    exchange.say_until_closed(&vec![b'a'; 64 * 1024]).await;
     let records = rig.records(head.request_id()).await;
     assert_eq!(records[0].end, EndOfStream::ClientCancelled);
     drop(wire);

@@ -210,10 +210,6 @@ impl Wire {
     pub(crate) async fn is_closed(&mut self) -> bool {
         !self.fill().await && self.buffer.is_empty()
     }
-
-    pub(crate) fn into_socket(self) -> TcpStream {
-        self.socket
-    }
 }
 
 fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
