@@ -2,12 +2,13 @@
 
 use bursar_core::price_list::NoRow;
 use bursar_core::{
-    LineBasis, MeteredUsage, Money, PriceList, PriceQuery, PriceRow, PriceView, PricedLine, PricedUsage,
-    Rounding, ServiceTier, Timestamp, Unpriced, UsageException, price_usage,
+    LineBasis, MeteredUsage, Money, PriceConflict, PriceList, PriceQuery, PriceRow, PriceView, PricedLine,
+    PricedUsage, Rounding, ServiceTier, Timestamp, Unpriced, UsageException, price_usage,
 };
 
 use crate::book::PriceBook;
 use crate::file::price_text;
+use crate::source_text::without;
 
 /// What a price is looked up by, beside what the response said.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +125,7 @@ fn is_unknown(list: &PriceList, query: &PriceQuery<'_>) -> bool {
 /// Whether the served name is the requested one with a date or version behind it, as providers resolve aliases:
 /// `gpt-4o` → `gpt-4o-2024-08-06`, `claude-opus-4-1` → `claude-opus-4-1-20250805`, `gemini-2.0-flash` →
 /// `gemini-2.0-flash-001`.
-fn is_snapshot_of(served: &str, requested: &str) -> bool {
+pub(crate) fn is_snapshot_of(served: &str, requested: &str) -> bool {
     let Some(suffix) = served.strip_prefix(requested).and_then(|s| s.strip_prefix(['-', '@'])) else {
         return false;
     };
@@ -201,9 +202,12 @@ fn disputed(row: &PriceRow, line: &PricedLine) -> String {
     let shown =
         |m, price: Option<_>| price.map_or("nothing".to_owned(), |p| format!("${}", price_text(m, p)));
     let own = row.prices.get(meter).or_else(|| row.prices.get(meter.priced_as()?));
-    let mut values = vec![format!("{} says {}", row.source, shown(meter, own))];
-    let others = row.conflicts.iter().filter(|c| c.meter == meter || Some(c.meter) == meter.priced_as());
-    values.extend(others.map(|c| format!("{} says {}", c.source, shown(c.meter, c.price))));
+    let others: Vec<&PriceConflict> =
+        row.conflicts.iter().filter(|c| c.meter == meter || Some(c.meter) == meter.priced_as()).collect();
+    let sources: Vec<&str> = others.iter().map(|c| c.source.as_str()).collect();
+    let source = without(&row.source, &sources);
+    let mut values = vec![format!("{source} says {}", shown(meter, own))];
+    values.extend(others.iter().map(|c| format!("{} says {}", c.source, shown(c.meter, c.price))));
     values.join(", ")
 }
 
@@ -233,7 +237,7 @@ pub fn exception_sentence(exception: &UsageException) -> String {
 }
 
 /// A number with its thousands divided by commas.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

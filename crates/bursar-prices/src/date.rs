@@ -16,6 +16,13 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     Some(start.plus_micros(i64::from(seconds) * 1_000_000))
 }
 
+/// The first moment of a source's date, which may be a whole month: `2026-07-02`, `2026-07`. `None` where it is
+/// neither.
+#[must_use]
+pub fn of_source(text: &str) -> Option<Timestamp> {
+    parse(text).or_else(|| parse(&format!("{text}-01")))
+}
+
 fn seconds_of_day(text: &str) -> Option<u32> {
     let mut parts = text.splitn(3, ':').map(|p| p.parse::<u32>().ok());
     let (h, m, s) = (parts.next()??, parts.next()??, parts.next()??);
@@ -62,6 +69,13 @@ mod tests {
         for text in ["1970-01-01", "2000-02-29", "2026-07-02", "2026-12-31T23:59:59Z", "1969-12-31"] {
             assert_eq!(parse(text).map(format).as_deref(), Some(text));
         }
+    }
+
+    #[test]
+    fn a_source_may_say_no_more_than_its_month() {
+        assert_eq!(of_source("2026-11"), parse("2026-11-01"));
+        assert_eq!(of_source("2026-11-24"), parse("2026-11-24"));
+        assert_eq!([of_source(""), of_source("lately")], [None, None]);
     }
 
     #[test]

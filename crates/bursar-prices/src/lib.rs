@@ -6,15 +6,25 @@
 //! * [`book`]: all rows together, with the version that identifies them.
 //! * [`call`]: what a call costs, and why, line by line.
 //! * [`import`]: rows from LiteLLM's and models.dev's published lists, and their cross-check.
-//! * [`compare`]: what differs between two lists.
+//! * [`merge`]: what an imported list changes in ours: new prices, later ones, and disputes.
+//! * [`source_text`]: what the sources of rows name.
+//! * [`in_force`]: which rows hold at a moment, and by what they are found.
+//! * [`compare`]: what differs between two readings.
+//! * [`check`]: everything that is wrong with a list.
+//! * [`adjust`]: rows that override a price or put a contract over it.
 
+pub mod adjust;
 pub mod book;
 pub mod call;
+pub mod check;
 pub mod compare;
 pub mod date;
 mod embedded;
 pub mod file;
 pub mod import;
+pub mod in_force;
+pub mod merge;
+pub mod source_text;
 
 pub use book::PriceBook;
 pub use call::{CallFacts, PricedCall, cost_of_call, price_call};
