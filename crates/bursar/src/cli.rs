@@ -54,6 +54,9 @@ enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
+    /// The price list: read it, compare it, import into it, check it, settle it
+    #[command(subcommand)]
+    Prices(commands::prices::PricesCommand),
     /// Price one recorded provider response, and explain every line
     Price(Box<commands::price::PriceArgs>),
     /// Parse recorded provider responses into disjoint meters, one line per recording
@@ -90,6 +93,12 @@ impl GlobalArgs {
             folder: config.store.folder,
             json: self.json,
         })
+    }
+
+    /// What the commands about prices need; they go on where price files are wrong.
+    fn price_desk(&self) -> anyhow::Result<commands::prices::Desk> {
+        let folder = crate::compose::prices::overlay_folder(&self.load_config()?);
+        Ok(commands::prices::Desk { folder, json: self.json, now: bursar_console::times::now() })
     }
 
     /// The configuration file that was named.
@@ -129,6 +138,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Spend(args) => commands::spend::run(&args, &global.context()?),
         Command::Requests(command) => commands::requests::run(&command, &global.context()?),
         Command::Keys(command) => commands::keys::run(&command, &global.context()?),
+        Command::Prices(command) => commands::prices::run(&command, &global.price_desk()?),
         Command::Price(args) => commands::price::run(&args, &global.context()?),
         Command::Usage(args) => commands::usage::run(&args, global.json),
         Command::Doctor(args) => doctor(&args, &global),

@@ -2,7 +2,7 @@
 
 mod gateway_config;
 mod logging;
-mod prices;
+pub(crate) mod prices;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

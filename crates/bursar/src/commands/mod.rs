@@ -11,6 +11,7 @@ pub(crate) mod keys;
 mod life_of_a_dollar;
 pub(crate) mod price;
 mod priced_lines;
+pub(crate) mod prices;
 pub(crate) mod requests;
 pub(crate) mod serve;
 pub(crate) mod spend;

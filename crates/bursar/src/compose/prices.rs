@@ -23,20 +23,23 @@ pub(crate) fn load_prices(config: &Config) -> anyhow::Result<Arc<PriceBook>> {
     load(&overlay_folder(config))
 }
 
-fn load(folder: &Path) -> anyhow::Result<Arc<PriceBook>> {
-    let files = overlay_files(folder)?;
-    if files.is_empty() {
+/// The built-in list with a folder's price files put over it.
+pub(crate) fn load(folder: &Path) -> anyhow::Result<Arc<PriceBook>> {
+    let texts = overlay_texts(folder)?;
+    if texts.is_empty() {
         return Ok(Arc::clone(PriceBook::embedded()));
     }
-    let texts = files
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path);
-            let text = text.with_context(|| format!("the price file {} cannot be read", path.display()))?;
-            Ok((path.display().to_string(), text))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Arc::new(PriceBook::embedded().with_overlay(texts)?))
+}
+
+/// Names and texts of a folder's price files, in the order in which they are put over each other.
+pub(crate) fn overlay_texts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path);
+        let text = text.with_context(|| format!("the price file {} cannot be read", path.display()))?;
+        Ok((path.display().to_string(), text))
+    };
+    overlay_files(folder)?.iter().map(read).collect()
 }
 
 fn overlay_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
