@@ -31,6 +31,9 @@ use crate::{attempt, body};
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
+/// Headers of answers.
+pub(crate) const COST: &str = "x-bursar-cost";
+pub(crate) const MODEL: &str = "x-bursar-model";
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bursar-request-id");
 
 /// What all requests share.

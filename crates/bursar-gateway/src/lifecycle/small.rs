@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::call::put;
+use super::{COST, MODEL};
 use crate::attempt::Attempt;
 use crate::error::{Refusal, in_words, refuse};
 use crate::relay::{GatewayBody, RelayParts};
@@ -52,10 +53,10 @@ pub(super) async fn collected(
         }
         let settled = attempt.settle(end);
         if let Some(cost) = settled.cost {
-            put(&mut headers, "x-bursar-cost", &cost.to_string());
+            put(&mut headers, COST, &cost.to_string());
         }
         if let Some(model) = settled.model {
-            put(&mut headers, "x-bursar-model", &model);
+            put(&mut headers, MODEL, &model);
         }
     }
     if let Some((kind, message)) = why {

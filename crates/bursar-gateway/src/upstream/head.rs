@@ -5,29 +5,32 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::connection::OutBody;
 use crate::identify;
+use crate::lifecycle::{COST, MODEL};
 
-/// Headers that belong to one connection (RFC 9110, §7.6.1), and those that are made anew.
+/// Request headers that belong to one connection (RFC 9110, §7.6.1), and those that are made anew. This and the
+/// other lists stand in `docs/reference/headers.md`; a test keeps the two the same.
+const STAYS_HERE: [&str; 13] = [
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// How labels of this and of other gateways begin, which say nothing to a provider.
+const GATEWAYS_OWN: [&str; 4] = ["x-bursar-", "helicone-", "x-litellm-", "x-portkey-"];
+
 fn stays_here(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "host"
-            | "expect"
-    )
-}
-
-/// Labels of this and of other gateways, which say nothing to a provider.
-fn is_gateways_own(name: &HeaderName) -> bool {
     let name = name.as_str();
-    ["x-bursar-", "helicone-", "x-litellm-", "x-portkey-"].iter().any(|prefix| name.starts_with(prefix))
+    STAYS_HERE.contains(&name) || GATEWAYS_OWN.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The head of the request to the provider. `with_credentials` says whether the client's own credentials go along.
@@ -47,9 +50,6 @@ pub(crate) fn request_head(
     let named = connection_names(from);
     for (name, value) in from {
         let dropped = stays_here(name)
-            || name == header::CONTENT_LENGTH
-            || name == header::ACCEPT_ENCODING
-            || is_gateways_own(name)
             || named.iter().any(|n| n.eq_ignore_ascii_case(name.as_str()))
             || (!with_credentials && identify::is_credential(name));
         if !dropped {
@@ -93,8 +93,8 @@ const NOT_PASSED_BACK: [&str; 8] = [
     "proxy-connection",
     "transfer-encoding",
     "upgrade",
-    "x-bursar-cost",
-    "x-bursar-model",
+    COST,
+    MODEL,
 ];
 
 /// The head of the response to the client, from the provider's.
@@ -108,4 +108,46 @@ pub(crate) fn response_head(from: HeaderMap, keep_length: bool) -> HeaderMap {
         headers.remove(header::CONTENT_LENGTH);
     }
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::REQUEST_ID;
+
+    const PAGE: &str = include_str!("../../../../docs/reference/headers.md");
+
+    fn rows(title: &str) -> Vec<&'static str> {
+        let from = PAGE.find(&format!("\n## {title}\n")).unwrap_or_else(|| panic!("no section {title:?}"));
+        let rest = &PAGE[from + 4..];
+        let section = &rest[..rest.find("\n## ").unwrap_or(rest.len())];
+        section.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect()
+    }
+
+    #[test]
+    fn the_page_about_headers_has_the_same_lists() {
+        let prefixes = GATEWAYS_OWN.map(|p| format!("{p}*"));
+        let stays: Vec<&str> = STAYS_HERE
+            .into_iter()
+            .chain(prefixes.iter().map(String::as_str))
+            .chain(identify::CREDENTIALS)
+            .collect();
+        assert_eq!(rows("Not passed to the provider"), stays);
+        assert_eq!(rows("Not passed to the client"), NOT_PASSED_BACK);
+        assert_eq!(rows("Added to every answer"), [REQUEST_ID.as_str(), COST, MODEL]);
+    }
+
+    #[test]
+    fn a_weight_of_zero_forbids_gzip() {
+        for (coding, is) in [
+            ("gzip", true),
+            (" GZip ;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("gzip; Q=0.00", false),
+            ("br", false),
+        ] {
+            assert_eq!(is_gzip(coding), is, "{coding}");
+        }
+    }
 }
