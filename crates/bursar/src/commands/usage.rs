@@ -41,10 +41,11 @@ pub(crate) fn run(args: &UsageArgs, json: bool) -> anyhow::Result<ExitCode> {
     let bar = progress_bar(&args.fixtures);
     let packed = bar.wrap_read(input_file::open(&args.fixtures)?);
     let input = BufReader::new(input_file::unpacked(&args.fixtures, packed));
+    let whose = || format!("{} was read in part", args.fixtures.display());
     let summary = match output(&args.out)? {
-        Output::Plain(out) => convert(input, out, &bar)?.0,
+        Output::Plain(out) => convert(input, out, &bar).with_context(whose)?.0,
         Output::Gzip(out) => {
-            let (summary, out) = convert(input, out, &bar)?;
+            let (summary, out) = convert(input, out, &bar).with_context(whose)?;
             let inner = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             inner.finish()?.flush()?;
             summary
@@ -56,8 +57,10 @@ pub(crate) fn run(args: &UsageArgs, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn tell(summary: &Summary, args: &UsageArgs, json: bool) -> anyhow::Result<()> {
-    let text = summary.text(&args.out.display().to_string());
-    match (args.out == Path::new(STANDARD), json) {
+    let to_standard = args.out == Path::new(STANDARD);
+    let out = if to_standard { "standard output".to_owned() } else { args.out.display().to_string() };
+    let text = summary.text(&out);
+    match (to_standard, json) {
         (true, true) => eprintln!("{}", serde_json::to_string_pretty(&summary.answer())?),
         (true, false) => eprint!("{text}"),
         (false, true) => print_json(&summary.answer())?,
@@ -176,6 +179,25 @@ mod tests {
         assert_eq!(input_file::read_text(&out, 1 << 20).unwrap(), converted(RECORDINGS).1);
         let same = UsageArgs { fixtures: fixtures.clone(), out: fixtures };
         assert!(run(&same, false).unwrap_err().to_string().contains("another file"));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_named_with_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fixtures, out) = (folder.path().join("cut.jsonl.gz"), folder.path().join("out.jsonl"));
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(RECORDINGS.as_bytes()).unwrap();
+        let packed = gz.finish().unwrap();
+        std::fs::write(&fixtures, &packed[..packed.len() / 2]).unwrap();
+        let told = format!("{:#}", run(&UsageArgs { fixtures, out }, false).unwrap_err());
+        assert!(told.contains("cut.jsonl.gz was read in part: line "), "{told}");
+    }
+
+    #[test]
+    fn many_lines_that_are_no_recordings_do_not_flood_the_summary() {
+        let told = converted(&"[]\n".repeat(50)).0.text("out");
+        assert_eq!(told.lines().filter(|line| line.starts_with("! line")).count(), 10, "{told}");
+        assert!(told.contains("! and 40 more") && told.contains("50  could not be read"), "{told}");
     }
 
     #[test]

@@ -46,6 +46,9 @@ struct ExceptionCount<'a> {
     recordings: u64,
 }
 
+/// Lines that cannot be read and are told one by one.
+const MOST_TOLD: usize = 10;
+
 /// What each verdict means, for a reader.
 const MEANINGS: [(Verdict, &str); Verdict::ALL.len()] = [
     (Verdict::Agrees, "agree with the provider's own total"),
@@ -116,8 +119,12 @@ impl Summary {
         for ((provider, exception), count) in &self.exceptions {
             let _ = writeln!(text, "! {count:>3}  {} {}", plain(provider), plain(exception));
         }
-        for told in &self.unreadable {
+        for told in self.unreadable.iter().take(MOST_TOLD) {
             let _ = writeln!(text, "! {}", plain(told));
+        }
+        if self.unreadable.len() > MOST_TOLD {
+            let more = (self.unreadable.len() - MOST_TOLD) as u64;
+            let _ = writeln!(text, "! and {} more, each with its error in the output", grouped(more));
         }
         let _ = writeln!(text, "\n{} recordings; their meters are in {out}", grouped(self.recordings));
         for (verdict, meaning) in MEANINGS {
