@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::identity::{Attribution, KeyId};
+use crate::usage::UsageRecord;
 
 /// What a call is matched by: whom it is for and which model it asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,20 @@ pub struct Subject {
     pub provider: String,
     /// The model that was asked for: it is known before the call, so that a hold and its settlement agree.
     pub model: Option<String>,
+}
+
+impl Subject {
+    /// What a settled attempt was held by: the model that was asked for, or the one that served where nobody asked
+    /// for one.
+    #[must_use]
+    pub fn of_record(record: &UsageRecord) -> Subject {
+        Subject {
+            attribution: record.attribution.clone(),
+            key: record.key.clone(),
+            provider: record.provider.clone(),
+            model: record.requested_model.clone().or_else(|| record.usage.model.clone()),
+        }
+    }
 }
 
 /// A fact about a call that a scope can ask for.

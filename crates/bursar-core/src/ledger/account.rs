@@ -41,7 +41,7 @@ pub(super) struct Account {
     pub(super) last: Timestamp,
     /// Whether something happened since somebody asked.
     pub(super) touched: bool,
-    /// Whether windows before the first one are no more kept.
+    /// Whether windows before the first one are forgotten, but for what they left or owe.
     pub(super) has_dropped: bool,
 }
 

@@ -6,6 +6,7 @@ use crate::budget::{Budget, BudgetName, BudgetUnit, Subject, Window};
 use crate::identity::RecordId;
 use crate::money::Money;
 use crate::time::Timestamp;
+use crate::usage::UsageRecord;
 
 /// An amount in both units: what a call may use, or has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub struct Amounts {
 impl Amounts {
     /// Nothing.
     pub const ZERO: Amounts = Amounts { usd: Some(Money::ZERO), tokens: 0 };
+
+    /// What a settled attempt used.
+    #[must_use]
+    pub fn used_by(record: &UsageRecord) -> Amounts {
+        Amounts { usd: record.contracted_cost, tokens: record.usage.quantities.total_tokens() }
+    }
 
     /// The amount in a unit; `None` for dollars where a price is not known. Token counts beyond the range saturate.
     #[must_use]

@@ -43,7 +43,7 @@ pub use account::WindowState;
 pub use command::{
     Amounts, Balance, Command, HoldRequest, Outcome, Posting, ShortBy, Shortage, Standing, Tightest,
 };
-pub use reading::AccountState;
+pub use reading::{AccountState, Past};
 
 use self::account::Account;
 use self::slot::Slot;
@@ -83,6 +83,8 @@ struct OpenHold {
     ceiling: Amounts,
     lease_until: Timestamp,
     has_expired: bool,
+    /// Whether what it used is posted already, and only the rest of its ceiling is held.
+    is_booked: bool,
     entries: Vec<Entry>,
 }
 
@@ -136,6 +138,17 @@ impl Ledger {
     /// else they begin anew and the answer is `true`. Calls on their way that the budget covers are held in it at
     /// once, without a look at what is left, unless `attaches` says that their settlement is counted already.
     pub fn define(&mut self, budget: Budget, attaches: impl Fn(RecordId) -> bool) -> bool {
+        self.define_with_past(budget, Past::default(), attaches)
+    }
+
+    /// The same for a budget that has a past: its accounts begin as they are kept, and calls that began before it
+    /// counts are not held in it. A past is left out where the accounts go on.
+    pub fn define_with_past(
+        &mut self,
+        budget: Budget,
+        past: Past,
+        attaches: impl Fn(RecordId) -> bool,
+    ) -> bool {
         if let Some(&number) = self.by_name.get(&budget.name) {
             let slot = &mut self.slots[number as usize];
             if slot.counts_like(&budget) {
@@ -150,7 +163,10 @@ impl Ledger {
         self.index.insert(number, &budget.scopes);
         self.by_name.insert(budget.name.clone(), number);
         self.slots.push(Slot::new(Arc::new(budget)));
-        self.attach(number, attaches);
+        for state in past.accounts {
+            self.restore(state);
+        }
+        self.attach(number, past.from, attaches);
         true
     }
 
@@ -187,7 +203,8 @@ impl Ledger {
         entries.append(&mut self.chosen);
         let standing = self.commit(&entries, now);
         let HoldRequest { id, subject, at, ceiling, lease_until, .. } = request;
-        let hold = OpenHold { subject, at, ceiling, lease_until, has_expired: false, entries };
+        let hold =
+            OpenHold { subject, at, ceiling, lease_until, has_expired: false, is_booked: false, entries };
         self.open.insert(id, hold);
         Ok(standing)
     }
@@ -205,6 +222,9 @@ impl Ledger {
     /// Turns a hold into spend, exactly once: `None` where there is no such hold (any more). The spend is posted to
     /// the windows that the hold was in, whatever the time is now, also after the lease has ended.
     pub fn settle(&mut self, id: RecordId, actual: Amounts) -> Option<Vec<Posting>> {
+        if self.open.get(&id)?.is_booked {
+            return None;
+        }
         let hold = self.open.remove(&id)?;
         let mut postings = Vec::with_capacity(hold.entries.len());
         for entry in &hold.entries {
@@ -222,6 +242,34 @@ impl Ledger {
             });
         }
         hold.entries.iter().for_each(|e| self.touch(e.account));
+        Some(postings)
+    }
+
+    /// Posts what is known of a call whose end nobody saw, and goes on holding the rest of its ceiling until its
+    /// lease ends: the provider may still charge for it. It cannot be settled any more then. `None` where there is
+    /// no such hold (any more).
+    pub fn book(&mut self, id: RecordId, actual: Amounts) -> Option<Vec<Posting>> {
+        let hold = self.open.get_mut(&id).filter(|h| !h.is_booked)?;
+        hold.is_booked = true;
+        let mut postings = Vec::with_capacity(hold.entries.len());
+        for entry in &mut hold.entries {
+            let account = &mut self.accounts[entry.account as usize];
+            let budget = &self.slots[account.slot as usize].budget;
+            let spent = actual.of(budget.unit);
+            let freed = spent.unwrap_or_default().clamp(0, entry.held.max(0));
+            account.unhold(budget, entry.start, freed, false);
+            let place = account.started_at(entry.start);
+            account.post(budget, place, hold.at, spent, freed);
+            postings.push(Posting {
+                budget: budget.name.clone(),
+                unit: budget.unit,
+                held: entry.held,
+                spent,
+            });
+            entry.held -= freed;
+        }
+        let touched: Vec<u32> = hold.entries.iter().map(|e| e.account).collect();
+        touched.into_iter().for_each(|a| self.touch(a));
         Some(postings)
     }
 

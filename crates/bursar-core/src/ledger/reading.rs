@@ -21,6 +21,24 @@ pub struct AccountState {
     pub last: Timestamp,
     /// Its windows, the oldest first.
     pub windows: Vec<WindowState>,
+    /// Whether windows before the first one are forgotten, but for what they left or owe.
+    pub has_dropped: bool,
+}
+
+/// What happened before a budget was defined in a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Calls that began earlier are not counted.
+    pub from: Timestamp,
+    /// Its accounts.
+    pub accounts: Vec<AccountState>,
+}
+
+impl Default for Past {
+    /// Nothing, and every call is counted.
+    fn default() -> Past {
+        Past { from: Timestamp::from_micros(i64::MIN), accounts: Vec::new() }
+    }
 }
 
 impl Ledger {
@@ -111,9 +129,9 @@ impl Ledger {
         self.open.iter().filter(|(_, hold)| !hold.has_expired).map(|(id, _)| *id)
     }
 
-    /// The names of the calls on their way, those included whose lease has ended.
+    /// The names of the calls on their way whose spend is not posted yet, those included whose lease has ended.
     pub fn open_ids(&self) -> impl Iterator<Item = RecordId> + '_ {
-        self.open.keys().copied()
+        self.open.iter().filter(|(_, hold)| !hold.is_booked).map(|(id, _)| *id)
     }
 
     /// What has been posted to every account, holds left out.
@@ -129,6 +147,7 @@ impl Ledger {
                     instance: account.instance.clone().into(),
                     last: account.last,
                     windows: account.windows.iter().map(without_holds).collect(),
+                    has_dropped: account.has_dropped,
                 });
             }
         }
@@ -142,7 +161,7 @@ impl Ledger {
         let no = self.account_named(number, &state.instance);
         let account = &mut self.accounts[no as usize];
         account.last = state.last;
-        account.has_dropped = !state.windows.is_empty();
+        account.has_dropped = state.has_dropped;
         account.windows = state.windows;
         // What was held when the state was kept is held no more, and may be left over.
         let budget = &self.slots[number as usize].budget;

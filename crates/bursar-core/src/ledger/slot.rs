@@ -110,12 +110,12 @@ impl Ledger {
     }
 
     /// Holds the calls on their way in a budget that is new, whatever is left in it.
-    pub(super) fn attach(&mut self, number: u32, attaches: impl Fn(RecordId) -> bool) {
+    pub(super) fn attach(&mut self, number: u32, from: Timestamp, attaches: impl Fn(RecordId) -> bool) {
         let budget = Arc::clone(&self.slots[number as usize].budget);
         let mut open = std::mem::take(&mut self.open);
         for (id, hold) in &mut open {
             let covered = budget.scopes.iter().any(|s| s.covers(&hold.subject, self.index.tiers()));
-            if !covered || !attaches(*id) {
+            if !covered || hold.at < from || hold.is_booked || !attaches(*id) {
                 continue;
             }
             let Some(no) = self.account_of(number, &hold.subject) else { continue };
