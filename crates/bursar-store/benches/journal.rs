@@ -26,6 +26,8 @@ fn attempt(n: u64) -> OpenAttempt {
         surface: "openai.chat_completions".to_owned(),
         region: None,
         requested_model: some("gpt-4o-mini"),
+        ceiling: None,
+        lease_until: None,
         expected: MeteredUsage {
             quantities: Quantities::none().with(Meter::Input, 812, Provenance::Estimated),
             ..MeteredUsage::default()

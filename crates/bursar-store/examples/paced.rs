@@ -70,6 +70,8 @@ fn attempt(n: u64) -> OpenAttempt {
         surface: r.surface,
         region: r.region,
         requested_model: r.requested_model,
+        ceiling: None,
+        lease_until: None,
         expected: MeteredUsage {
             quantities: Quantities::none().with(Meter::Input, 812, Provenance::Estimated),
             ..MeteredUsage::default()

@@ -1,5 +1,6 @@
 //! Attempts that are on their way.
 
+use bursar_core::ledger::Amounts;
 use bursar_core::{Attribution, KeyId, MeteredUsage, RecordId, Timestamp};
 
 /// An attempt at a provider that is about to begin. It is in the journal before a byte goes to the provider, so
@@ -24,6 +25,10 @@ pub struct OpenAttempt {
     pub requested_model: Option<String>,
     /// What it will use as far as that can be told beforehand: the input, estimated.
     pub expected: MeteredUsage,
+    /// What budgets hold for it: the most that it may use. `None` where no budget was asked.
+    pub ceiling: Option<Amounts>,
+    /// When that hold ends by itself; also how long the rest of it is held after a crash.
+    pub lease_until: Option<Timestamp>,
 }
 
 /// An attempt that was opened and never settled, because the process ended first.

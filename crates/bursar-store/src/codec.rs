@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bursar_core::ledger::Amounts;
 use bursar_core::{
     Attribution, EndOfStream, KeyId, Meter, MeteredUsage, Money, Provenance, Quantities, RecordId, RequestId,
     ServiceTier, Timestamp, Timings, UsageException, UsageRecord,
@@ -74,6 +75,15 @@ struct OpenForm<'a> {
     expected: UsageForm<'a>,
 }
 
+/// What budgets hold for an attempt. It stands behind the opening where anything is held; an opening without it is
+/// whole, and is how openings were written before there were budgets.
+#[derive(Serialize, Deserialize)]
+struct HeldForm {
+    /// Nano-dollars, where a price is known, and tokens.
+    ceiling: Option<(Option<i64>, u64)>,
+    lease_until: Option<i64>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ProgressForm<'a> {
     id: IdForm,
@@ -99,6 +109,13 @@ struct SettleForm<'a> {
 /// Appends an opening to `out`.
 pub(crate) fn write_open(attempt: &OpenAttempt, out: &mut Vec<u8>) {
     append(&open_form(attempt), out);
+    if attempt.ceiling.is_some() || attempt.lease_until.is_some() {
+        let form = HeldForm {
+            ceiling: attempt.ceiling.map(|c| (c.usd.map(Money::nanos), c.tokens)),
+            lease_until: attempt.lease_until.map(Timestamp::micros),
+        };
+        append(&form, out);
+    }
 }
 
 /// Appends a progress to `out`.
@@ -149,7 +166,16 @@ pub(crate) fn read_entry(kind: u8, bytes: &[u8]) -> Result<Entry, BadRecord> {
 
 /// Reads what [`write_open`] wrote.
 pub(crate) fn read_open(bytes: &[u8]) -> Result<OpenAttempt, BadRecord> {
-    open_of(read(bytes)?)
+    let (form, rest) = postcard::take_from_bytes(bytes).map_err(|e| BadRecord(e.to_string()))?;
+    let mut attempt = open_of(form)?;
+    if !rest.is_empty() {
+        let held: HeldForm = read(rest)?;
+        let ceiling =
+            |(nanos, tokens): (Option<i64>, u64)| Amounts { usd: nanos.map(Money::from_nanos), tokens };
+        attempt.ceiling = held.ceiling.map(ceiling);
+        attempt.lease_until = held.lease_until.map(Timestamp::from_micros);
+    }
+    Ok(attempt)
 }
 
 /// What a response used, by itself: for the table of attempts in flight.
@@ -209,6 +235,8 @@ fn open_of(form: OpenForm<'_>) -> Result<OpenAttempt, BadRecord> {
         region: owned(form.region),
         requested_model: owned(form.requested_model),
         expected: usage_of(form.expected)?,
+        ceiling: None,
+        lease_until: None,
     })
 }
 
@@ -329,4 +357,46 @@ fn owned(text: Option<&str>) -> Option<String> {
 
 fn unknown(what: &str, name: &str) -> BadRecord {
     BadRecord(format!("there is no {what} {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An opening as it was written before attempts had a ceiling.
+    const OLD: &str = "8580808080808080809a010280c0d081a2a9ab0601056b65795f31000107737570706f72740000000000000001\
+        04726f6f6d0133066f70656e6169176f70656e61692e636861745f636f6d706c6574696f6e7300010a6770742d352d6d696e6901\
+        05696e707574ac0609657374696d61746564000000000000";
+
+    fn old_bytes() -> Vec<u8> {
+        let digits: Vec<u8> = OLD.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
+    }
+
+    #[test]
+    fn an_opening_of_an_older_journal_is_read_and_holds_nothing() {
+        let found = read_open(&old_bytes()).unwrap();
+        assert_eq!((found.id.request, found.id.attempt), (RequestId(77 << 64 | 5), 2));
+        assert_eq!(found.requested_model.as_deref(), Some("gpt-5-mini"));
+        assert_eq!(found.expected.quantities.get(Meter::Input), 812);
+        assert_eq!((found.ceiling, found.lease_until), (None, None));
+        let mut again = Vec::new();
+        write_open(&found, &mut again);
+        assert_eq!(again, old_bytes());
+    }
+
+    #[test]
+    fn what_is_held_for_an_opening_is_read_as_it_was_written_and_never_cut_off_in_silence() {
+        let mut attempt = read_open(&old_bytes()).unwrap();
+        attempt.lease_until = Some(Timestamp::from_seconds(1_784_117_400));
+        for usd in [None, Some(Money::from_nanos(12_345_678))] {
+            attempt.ceiling = Some(Amounts { usd, tokens: 4_812 });
+            let mut bytes = Vec::new();
+            write_open(&attempt, &mut bytes);
+            assert_eq!(read_open(&bytes).unwrap(), attempt);
+            bytes.pop();
+            assert!(read_open(&bytes).is_err());
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! Connections to the database.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::StoreError;
+use crate::lock::FolderLock;
 use crate::options::Durability;
 use crate::schema;
 
@@ -42,6 +44,33 @@ pub(crate) fn open_beside(folder: &Path) -> Result<Connection, StoreError> {
     expect_newest(&db, &path)?;
     db.execute_batch("PRAGMA synchronous = FULL;").map_err(|e| StoreError::of_database(&path, e))?;
     Ok(db)
+}
+
+/// Opens the database to change the registry. Where it is missing or older and nobody uses the folder, it is made
+/// or brought up to date.
+pub(crate) fn open_for_change(folder: &Path) -> Result<Connection, StoreError> {
+    if path_of(folder).is_file() {
+        match open_beside(folder) {
+            Err(StoreError::OlderSchema { .. }) => {}
+            other => return other,
+        }
+    }
+    fs::create_dir_all(folder).map_err(|e| StoreError::of_file(folder, e))?;
+    let _lock = FolderLock::take(folder)?;
+    open(folder, Durability::Disk)
+}
+
+/// One change of the registry, in one transaction.
+pub(crate) fn change<T, E: From<StoreError>>(
+    folder: &Path,
+    change: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let failed = |e| StoreError::of_database(&path_of(folder), e);
+    let mut db = open_for_change(folder)?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let done = change(&tx)?;
+    tx.commit().map_err(failed)?;
+    Ok(done)
 }
 
 /// Opens an existing, up-to-date database for reading. No file is made in a folder without data.

@@ -41,6 +41,12 @@ pub enum StoreError {
         /// How long was waited.
         patience: std::time::Duration,
     },
+    /// The writer had no time in time.
+    #[error("the store was too busy to do it within {} ms; it is done later", patience.as_millis())]
+    Busy {
+        /// How long was waited.
+        patience: std::time::Duration,
+    },
     /// The record is larger than the journal takes.
     #[error("the record has {bytes} bytes (at most {most}); its labels are too long")]
     TooLarge {
@@ -123,6 +129,14 @@ impl StoreError {
         }
     }
 
+    /// The same failure with one of the database of a data folder told apart.
+    pub(crate) fn of_folder(self, folder: &Path) -> StoreError {
+        match self {
+            StoreError::Database(e) => StoreError::of_database(&crate::database::path_of(folder), e),
+            other => other,
+        }
+    }
+
     /// The same failure once more, for another who waits.
     pub(crate) fn again(&self) -> StoreError {
         match self {
@@ -141,6 +155,7 @@ impl StoreError {
                 | StoreError::Locked(_)
                 | StoreError::Backlog { .. }
                 | StoreError::NotTaken { .. }
+                | StoreError::Busy { .. }
         )
     }
 }

@@ -50,8 +50,16 @@ pub(crate) fn all(db: &Connection) -> Result<Vec<InFlight>, StoreError> {
         [],
     )
     .map_err(StoreError::Database)?;
+    read_all(db)
+}
+
+/// The same without tidying the table.
+pub(crate) fn read_all(db: &Connection) -> Result<Vec<InFlight>, StoreError> {
     let mut statement = db
-        .prepare("SELECT opened, progress FROM in_flight ORDER BY request, attempt")
+        .prepare(
+            "SELECT opened, progress FROM in_flight f WHERE NOT EXISTS (SELECT 1 FROM usage_log u
+             WHERE u.request = f.request AND u.attempt = f.attempt) ORDER BY request, attempt",
+        )
         .map_err(StoreError::Database)?;
     let mut rows = statement.query([]).map_err(StoreError::Database)?;
     let mut found = Vec::new();

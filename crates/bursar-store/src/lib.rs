@@ -1,4 +1,4 @@
-//! Durable truth: the journal, the usage log, the cubes and the registry of keys, embedded in SQLite.
+//! Durable truth: the journal, the usage log, the cubes and the registry of keys and budgets, embedded in SQLite.
 //!
 //! The request path only appends to a journal file. One writer thread takes the journal into the database, each
 //! piece in one transaction together with how far it has read, so that nothing is booked twice. What is
@@ -7,8 +7,11 @@
 //! * [`Store`]: opening, progress and settlement of attempts.
 //! * [`Reader`]: the usage log, the cubes and the state of health, beside a running server.
 //! * [`KeyDirectory`]: virtual keys.
+//! * [`BudgetDirectory`]: budgets, and the ledger of what is held and spent of them.
+//! * [`BudgetDoc`]: a budget as people write it.
 
 mod attempt;
+mod budgets;
 mod codec;
 mod cubes;
 mod database;
@@ -28,6 +31,11 @@ mod usage_log;
 mod writer;
 
 pub use attempt::{InFlight, OpenAttempt, Recovery};
+pub use budgets::{
+    AmountDoc, BudgetDirectory, BudgetDoc, BudgetDocError, BudgetDocErrors, BudgetError, BudgetOrigin,
+    Change, ConfigSync, Deviation, FirstDayDoc, IncreaseDoc, PatternsDoc, PeriodDoc, RolloverDoc, ScopeDoc,
+    ScopesDoc, StoredBudget, ThresholdsDoc, Verified,
+};
 pub use error::StoreError;
 pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
 pub use options::{Durability, StoreOptions};

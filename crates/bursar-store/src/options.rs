@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bursar_core::budget::ModelTiers;
+
 /// What a settled record survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -31,6 +33,11 @@ pub struct StoreOptions {
     /// How long [`crate::Store::flush`] and [`crate::Store::close`] wait for a database that does not take
     /// records.
     pub patience: Duration,
+    /// How often the sums of the budgets are kept, so that a start after a crash adds up less. They are also kept
+    /// when the store is closed.
+    pub snapshot_period: Duration,
+    /// The classes of models that budgets may ask for.
+    pub model_tiers: ModelTiers,
 }
 
 impl Default for StoreOptions {
@@ -42,6 +49,8 @@ impl Default for StoreOptions {
             journal_bytes: 1 << 30,
             group_window: Duration::from_millis(50),
             patience: Duration::from_secs(10),
+            snapshot_period: Duration::from_secs(300),
+            model_tiers: ModelTiers::default(),
         }
     }
 }

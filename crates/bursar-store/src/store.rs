@@ -1,21 +1,24 @@
 //! The store as the gateway holds it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bursar_core::budget::BudgetName;
 use bursar_core::{MeteredUsage, RecordId, UsageRecord};
 
 use crate::attempt::{OpenAttempt, Recovery};
+use crate::budgets::{Applied, BeginningDirectory, BudgetDirectory, Follower};
 use crate::drain::Drain;
 use crate::error::StoreError;
 use crate::journal::Journal;
 use crate::keys::KeyDirectory;
 use crate::lock::FolderLock;
 use crate::options::StoreOptions;
-use crate::writer::{Progress, Writer};
+use crate::writer::{Duty, Intake, Progress, Writer};
 use crate::{database, in_flight, replay};
 
 /// The one writer of a data folder. Clones share it. Dropping the last one writes what waits, as
@@ -44,6 +47,7 @@ struct Inner {
     journal: Arc<Journal>,
     progress: Arc<Progress>,
     keys: KeyDirectory,
+    budgets: BudgetDirectory,
     patience: Duration,
     writer: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
@@ -82,13 +86,15 @@ impl Store {
         for found in &in_flight {
             journal.adopt(&found.attempt)?;
         }
+        let (budgets, applied) = BudgetDirectory::beside(folder, &drain.db, &options.model_tiers, &in_flight)
+            .map_err(|e| e.of_folder(folder))?;
         let recovery = Recovery {
             in_flight,
             replayed: replayed.entries,
             torn_bytes: replayed.torn_bytes,
             damaged_segments: replayed.damaged_segments,
         };
-        let inner = Inner::start(options, lock, drain, journal)?;
+        let inner = Inner::start(options, lock, drain, journal, (budgets, applied))?;
         Ok((Store { inner: Arc::new(inner) }, recovery))
     }
 
@@ -152,13 +158,19 @@ impl Store {
         self.inner.keys.clone()
     }
 
+    /// The registry of budgets, with the ledger that calls are held in.
+    #[must_use]
+    pub fn budgets(&self) -> BudgetDirectory {
+        self.inner.budgets.clone()
+    }
+
     /// Folds the cubes from the usage log again. Blocks for as long as that takes; records go on being journalled.
     ///
     /// # Errors
     ///
     /// Whatever the database fails with; the cubes are then as before.
     pub fn rebuild_cubes(&self) -> Result<(), StoreError> {
-        self.inner.progress.rebuild(|| {
+        self.inner.progress.ask(Duty::Rebuild, None, || {
             self.inner.journal.hurry();
         })
     }
@@ -184,22 +196,24 @@ impl Inner {
         lock: FolderLock,
         drain: Drain,
         journal: Arc<Journal>,
+        (budgets, applied): (BeginningDirectory, HashMap<BudgetName, Applied>),
     ) -> Result<Inner, StoreError> {
-        let StoreOptions { folder, group_window, patience, .. } = options;
+        let StoreOptions { folder, group_window, patience, snapshot_period, .. } = options;
         let keys = KeyDirectory::with_snapshot(&folder, &drain.db)?;
         let progress = Arc::new(Progress::starting_at(drain.position()));
+        let budgets = budgets.with_writer(Arc::clone(&journal), Arc::clone(&progress), patience);
         let writer = Writer {
-            drain,
-            journal: Arc::clone(&journal),
-            progress: Arc::clone(&progress),
+            intake: Intake { drain, journal: Arc::clone(&journal), progress: Arc::clone(&progress) },
             keys: keys.clone(),
+            budgets: Follower::new(budgets.clone(), applied, snapshot_period),
             window: group_window,
         };
         let thread = std::thread::Builder::new()
             .name("bursar-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|e| StoreError::of_file(&folder, e))?;
-        Ok(Inner { folder, journal, progress, keys, patience, writer: Mutex::new(Some(thread)), _lock: lock })
+        let writer = Mutex::new(Some(thread));
+        Ok(Inner { folder, journal, progress, keys, budgets, patience, writer, _lock: lock })
     }
 
     fn flush(&self) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use bursar_core::{
     Attribution, EndOfStream, KeyId, Meter, MeteredUsage, Money, Provenance, Quantities, RecordId, RequestId,
     Timestamp, Timings, UsageException, UsageRecord,
 };
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
+use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
 use serde_json::{Map, Value, json};
 
 use crate::error::StoreError;
@@ -77,6 +77,17 @@ pub(crate) fn insert(db: &Connection, record: &UsageRecord) -> rusqlite::Result<
         &total,
     ];
     Ok(db.prepare_cached(&INSERT)?.execute(params_from_iter(values))? == 1)
+}
+
+/// Whether a record is in the log.
+pub(crate) fn holds(db: &Connection, id: RecordId) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM usage_log WHERE request = ?1 AND attempt = ?2")?
+        .exists(params![request_bytes(id.request), id.attempt])
+}
+
+/// The place of the latest row; 0 in an empty log. Rows are never deleted, so that a later row has a larger place.
+pub(crate) fn last_row(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("SELECT coalesce(max(rowid), 0) FROM usage_log", [], |r| r.get(0))
 }
 
 /// Reads a row of [`COLUMNS`].
@@ -174,7 +185,7 @@ fn quantities_text(quantities: &Quantities) -> String {
     text
 }
 
-fn read_quantities(text: &str) -> Result<Quantities, StoreError> {
+pub(crate) fn read_quantities(text: &str) -> Result<Quantities, StoreError> {
     let pairs: BTreeMap<String, (u64, String)> =
         serde_json::from_str(text).map_err(|e| bad("quantities", e))?;
     let mut quantities = Quantities::none();

@@ -145,6 +145,8 @@ proptest! {
             region: r.region,
             requested_model: r.requested_model,
             expected: r.usage,
+            ceiling: None,
+            lease_until: None,
         };
         store.open_attempt(&opened).unwrap();
         if let Some(usage) = &seen {

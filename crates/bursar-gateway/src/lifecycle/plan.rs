@@ -124,6 +124,8 @@ impl Plan {
             region: target.region.clone(),
             requested_model: self.asked.view.model.clone(),
             expected: self.expected.clone(),
+            ceiling: None,
+            lease_until: None,
         }
     }
 

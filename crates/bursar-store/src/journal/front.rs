@@ -1,7 +1,7 @@
 //! The end of the journal that the request path writes to.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -314,6 +314,12 @@ impl Journal {
         state.hurry = true;
         self.news.notify_all();
         state.end()
+    }
+
+    /// Where the journal ends, and the attempts that have no settlement before that.
+    pub(crate) fn end_and_open(&self) -> (Position, HashSet<RecordId>) {
+        let state = self.state();
+        (state.end(), state.open.keys().copied().collect())
     }
 
     /// Refuses everything from now on.

@@ -1,21 +1,18 @@
 //! The registry of keys: lookups in memory, changes in the database.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use bursar_core::{KeyId, Timestamp};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use super::secret::{self, Secret, SecretHash};
 use super::{KeySpec, VirtualKey, read_networks, table};
 use crate::database;
 use crate::error::StoreError;
-use crate::lock::FolderLock;
-use crate::options::Durability;
 
 /// A use is written down again when it is this much later than the last one written, in microseconds.
 const USE_GRAIN: i64 = 60_000_000;
@@ -211,16 +208,8 @@ impl KeyDirectory {
 
     /// One change of the registry, in one transaction, and then the lookups follow it.
     fn change<T>(&self, change: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let folder = &self.shared.folder;
-        let mut db = open_for_change(folder)?;
-        let result = self.named((|| {
-            let tx =
-                db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::Database)?;
-            let done = change(&tx)?;
-            tx.commit().map_err(StoreError::Database)?;
-            Ok(done)
-        })())?;
-        self.reload_from(&db)?;
+        let result = self.named(database::change(&self.shared.folder, change))?;
+        self.reload()?;
         Ok(result)
     }
 
@@ -231,20 +220,6 @@ impl KeyDirectory {
             other => other,
         })
     }
-}
-
-/// Opens the database to change the registry. Where it is missing or older and nobody uses the folder, it is made
-/// or brought up to date.
-fn open_for_change(folder: &Path) -> Result<Connection, StoreError> {
-    if database::path_of(folder).is_file() {
-        match database::open_beside(folder) {
-            Err(StoreError::OlderSchema { .. }) => {}
-            other => return other,
-        }
-    }
-    fs::create_dir_all(folder).map_err(|e| StoreError::of_file(folder, e))?;
-    let _lock = FolderLock::take(folder)?;
-    database::open(folder, Durability::Disk)
 }
 
 fn new_key(spec: KeySpec, now: Timestamp) -> Result<(VirtualKey, Secret), StoreError> {
