@@ -154,7 +154,7 @@ impl Writer {
         match self.budgets.keep(&mut self.intake) {
             Ok(true) => {}
             Ok(false) => {
-                tracing::debug!("the sums of the budgets are not kept: a call is just being settled")
+                tracing::debug!("the sums of the budgets are not kept: a call is just being settled");
             }
             Err(error) => {
                 tracing::warn!(%error, "the sums of the budgets are not kept; a start adds them up");

@@ -134,7 +134,7 @@ impl Ledger {
         }
     }
 
-    /// Takes a budget's definition. Where name, scopes, unit, period and shares are as before, the accounts go on;
+    /// Takes a budget's definition. Where name, scopes, unit, period, shares and beginning are as before, the accounts go on;
     /// else they begin anew and the answer is `true`. Calls on their way that the budget covers are held in it at
     /// once, without a look at what is left, unless `attaches` says that their settlement is counted already.
     pub fn define(&mut self, budget: Budget, attaches: impl Fn(RecordId) -> bool) -> bool {

@@ -34,6 +34,7 @@ impl Slot {
             && mine.unit == other.unit
             && mine.period == other.period
             && mine.per == other.per
+            && mine.since == other.since
     }
 
     /// Gives its accounts up.

@@ -28,7 +28,7 @@ impl BudgetRow {
             definition: text_of(budget),
             configured: None,
             epoch: next_epoch(db)?,
-            counts_from: counts_from(&budget.period, at),
+            counts_from: counts_from(budget, at),
             created_at: at,
             updated_at: at,
         })
@@ -58,7 +58,7 @@ impl BudgetRow {
         let before = self.budget()?;
         if !counts_alike(&before, budget) {
             self.epoch = next_epoch(db)?;
-            self.counts_from = counts_from(&budget.period, at);
+            self.counts_from = counts_from(budget, at);
         }
         self.definition = text_of(budget);
         self.updated_at = at;
@@ -66,16 +66,17 @@ impl BudgetRow {
     }
 }
 
-/// Whether two definitions count the same calls in the same way; as the ledger sees it.
+/// Whether two definitions count the same calls in the same way: as the ledger sees it, and from the same moment on.
 fn counts_alike(a: &Budget, b: &Budget) -> bool {
-    a.scopes == b.scopes && a.unit == b.unit && a.period == b.period && a.per == b.per
+    a.scopes == b.scopes && a.unit == b.unit && a.period == b.period && a.per == b.per && a.since == b.since
 }
 
-/// From when on a budget counts that begins at a moment: what was spent in its window before belongs to it. A life may
-/// have begun at any time.
-fn counts_from(period: &Period, at: Timestamp) -> Timestamp {
+/// From when on a budget counts that begins at a moment: what was spent in its window before belongs to it, and in
+/// earlier ones that roll over. A life may have begun at any time.
+fn counts_from(budget: &Budget, at: Timestamp) -> Timestamp {
+    let period = &budget.period;
     match period {
-        Period::Calendar { .. } => period.window(at).start,
+        Period::Calendar { .. } => period.window(budget.since.map_or(at, |since| since.min(at))).start,
         Period::Rolling { length } => {
             let reach = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
             at.plus_micros(-reach).plus_micros(-period.bucket_micros().unwrap_or(0))

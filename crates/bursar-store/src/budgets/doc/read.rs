@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use bursar_core::Money;
 use bursar_core::budget::{
     Budget, BudgetName, BudgetUnit, Calendar, Clause, Increase, Pattern, Period, Rollover, Scope, ScopeField,
     Threshold, ThresholdOn, Weekday, WhenTight,
 };
+use bursar_core::{Money, Timestamp};
 use serde_json::{Map, Value};
 
 use super::fields::{Fields, kind, shown, suggestion};
@@ -61,6 +61,7 @@ fn read_table(table: Map<String, Value>, problems: &mut Vec<BudgetDocError>) -> 
     budget.scopes = read_scopes(&mut f);
     budget.per = f.texts("per").into_iter().filter_map(|text| read_field(&mut f, "per", &text)).collect();
     budget.period = read_period(&mut f).unwrap_or(budget.period);
+    budget.since = read_moment_of(&mut f, "since");
     read_thresholds(&mut f, &mut budget);
     budget.rollover = read_rollover(&mut f, unit);
     budget.increases = read_increases(&mut f, unit);
@@ -228,24 +229,28 @@ fn read_increases(f: &mut Fields<'_>, unit: BudgetUnit) -> Vec<Increase> {
 
 fn read_increase(mut f: Fields<'_>, unit: BudgetUnit) -> Option<Increase> {
     let amount = read_amount(&mut f, "amount", unit);
-    let mut moment = |field| {
-        let text = f.text(field);
-        let moment = text.as_deref().and_then(read_moment);
-        if moment.is_none() && !f.is_wrong(field) {
-            let given = text.map_or("is missing".to_owned(), |t| format!("is {t:?}"));
-            f.wrong(field, format!("{given}, and a moment such as \"2026-12-01T00:00:00Z\" is expected"));
-        }
-        moment
-    };
-    let (from, until) = (moment("from"), moment("until"));
+    let (from, until) = (read_moment_of(&mut f, "from"), read_moment_of(&mut f, "until"));
     let (by, why) = (f.text("by"), f.text("why"));
-    for (field, value) in [("by", &by), ("why", &why)] {
-        if value.is_none() && !f.is_wrong(field) {
-            f.wrong(field, "is missing: an increase says who granted it, and why");
+    let given =
+        [("from", from.is_some()), ("until", until.is_some()), ("by", by.is_some()), ("why", why.is_some())];
+    for (field, is_given) in given {
+        if !is_given && !f.is_wrong(field) {
+            f.wrong(field, "is missing: an increase says from when until when, who granted it, and why");
         }
     }
     f.finish();
     Some(Increase { amount: amount?, from: from?, until: until?, by: by?, why: why? })
+}
+
+fn read_moment_of(f: &mut Fields<'_>, field: &'static str) -> Option<Timestamp> {
+    let text = f.text(field)?;
+    let moment = read_moment(&text);
+    if moment.is_none() {
+        let what =
+            "and a moment such as \"2026-12-01T00:00:00Z\" or a day such as \"2026-12-01\" is expected";
+        f.wrong(field, format!("is {text:?}, {what}"));
+    }
+    moment
 }
 
 fn read_wait(f: &mut Fields<'_>, when_tight: WhenTight) -> Duration {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bursar_core::Money;
 use bursar_core::budget::{
-    Budget, BudgetUnit, Calendar, Clause, Period, Rollover, Scope, ThresholdOn, Weekday,
+    Budget, BudgetUnit, Calendar, Clause, Period, Rollover, Scope, ThresholdOn, Weekday, zone_text,
 };
 use serde::Serialize;
 
@@ -45,6 +45,9 @@ pub struct BudgetDoc {
     pub scope: ScopesDoc,
     /// For how long.
     pub period: PeriodDoc,
+    /// From when on what was left over rolls over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// When the owner is told.
     pub thresholds: ThresholdsDoc,
     /// What happens to what is left over.
@@ -179,6 +182,7 @@ impl BudgetDoc {
             paused: budget.paused,
             scope: scopes_doc(&budget.scopes),
             period: period_doc(&budget.period),
+            since: budget.since.map(moment_text),
             thresholds: ThresholdsDoc {
                 actual: percents(ThresholdOn::Actual),
                 forecast: percents(ThresholdOn::Forecast),
@@ -223,7 +227,7 @@ fn scope_doc(scope: &Scope) -> ScopeDoc {
 
 fn period_doc(period: &Period) -> PeriodDoc {
     let (calendar, zone) = match period {
-        Period::Calendar { calendar, zone } => (*calendar, zone.iana_name().unwrap_or("UTC")),
+        Period::Calendar { calendar, zone } => (*calendar, zone_text(zone)),
         Period::Rolling { length } => {
             return PeriodDoc { rolling: Some(length_text(*length)), ..PeriodDoc::default() };
         }
@@ -238,13 +242,7 @@ fn period_doc(period: &Period) -> PeriodDoc {
         Calendar::Quarter { first_month } => ("quarter", None, Some(first_month)),
         Calendar::Year { first_month } => ("year", None, Some(first_month)),
     };
-    PeriodDoc {
-        every: Some(every),
-        first_day,
-        first_month,
-        zone: Some(zone.to_owned()),
-        ..PeriodDoc::default()
-    }
+    PeriodDoc { every: Some(every), first_day, first_month, zone: Some(zone), ..PeriodDoc::default() }
 }
 
 /// The days of the week by their names.
