@@ -65,8 +65,15 @@ pub(crate) async fn serve(
         }
     };
     let parts = connection.into_parts();
-    if let Err(error) = finish(parts.io.into_inner(), ended, &seen, &limits, is_stopping).await {
-        tracing::debug!(%error, "a connection ended early");
+    match finish(parts.io.into_inner(), ended, &seen, &limits).await {
+        Ok(Some(stream)) if !is_stopping => {
+            tokio::select! {
+                () = linger(stream, limits.body_timeout) => {}
+                _ = &mut stop => {}
+            }
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
     }
 }
 
@@ -82,20 +89,19 @@ fn server(limits: &Limits) -> http1::Builder {
     server
 }
 
-/// Says what is left to say, and closes the connection so that the client can read it.
+/// Says what is left to say, and closes the gateway's side. The socket, where the client may still be sending.
 async fn finish(
     client: ClientStream,
     ended: hyper::Result<()>,
     seen: &Seen,
     limits: &Limits,
-    is_stopping: bool,
-) -> io::Result<()> {
+) -> io::Result<Option<TcpStream>> {
     let mut stream = match ended {
         Ok(()) => client.released().await?,
         Err(error) => {
             tracing::debug!(%error, "a connection ended early");
             let Some(refusal) = refusal_of(&error, client.begun(), limits) else {
-                return cut(&client.replaced(), seen);
+                return cut(&client.replaced(), seen).map(|()| None);
             };
             let dialect = dialect_of_begun(client.begun());
             let id = new_request_id();
@@ -105,12 +111,7 @@ async fn finish(
         }
     };
     stream.shutdown().await?;
-    if is_stopping {
-        return Ok(());
-    }
-    // Closing a socket with unread bytes in it takes the answer away from a client that is still sending.
-    let lingering = linger(&mut stream);
-    tokio::time::timeout(limits.body_timeout, lingering).await.unwrap_or(Ok(()))
+    Ok(Some(stream))
 }
 
 /// An answer of HTTP/1.0 may end with its connection: the client sees that it is not whole by how that ends.
@@ -121,14 +122,14 @@ fn cut(stream: &TcpStream, seen: &Seen) -> io::Result<()> {
     Ok(())
 }
 
-async fn linger(stream: &mut TcpStream) -> io::Result<()> {
+/// Reads what the client still sends, for a while: closing a socket with unread bytes in it takes the answer away
+/// from a client that has not read it yet.
+async fn linger(mut stream: TcpStream, most: Duration) {
     let mut unread = [0; 4096];
-    while let Ok(read) = tokio::time::timeout(LINGER_PAUSE, stream.read(&mut unread)).await {
-        if read? == 0 {
-            break;
-        }
-    }
-    Ok(())
+    let reading = async {
+        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_PAUSE, stream.read(&mut unread)).await {}
+    };
+    let _ = tokio::time::timeout(most, reading).await;
 }
 
 fn answer(refusal: &Refusal, dialect: Dialect, id: RequestId) -> Vec<u8> {

@@ -179,9 +179,8 @@ async fn answer(
     let mut view = RequestView::parse(admitted.surface, &admitted.path, content_type, &readable)
         .map_err(|bad| bad_request(&bad))?;
     check_model(&admitted, &view)?;
-    let route = choose(shared, &admitted, view.model.as_deref())?;
-    let model = route.bare_model.as_deref().or(view.model.as_deref());
-    check_price(shared, &admitted, &route, model)?;
+    let mut route = choose(shared, &admitted, view.model.as_deref())?;
+    check_price(shared, &admitted, &mut route, &view)?;
     let (attribution, notes) = attribute(&head.headers, &mut view, &admitted.principal);
     let plan = plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes);
     call::call(shared, plan).await
@@ -222,6 +221,9 @@ fn admit(
         from.ip(),
         attempt::now(),
     )?;
+    if has_dots(path) {
+        return Err(refuse(ErrorKind::BadRequest, "The path has a segment of dots, which is not passed on."));
+    }
     if !METHODS.contains(&head.method) {
         let known = METHODS.map(|m| m.to_string()).join(", ");
         return Err(Box::new(
@@ -244,6 +246,15 @@ fn admit(
         named: named.map(str::to_owned),
         path: path.to_owned(),
         principal,
+    })
+}
+
+/// Whether a path has `.` or `..` among its segments: it would be another path to the provider than to the gateway.
+fn has_dots(path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
     })
 }
 
@@ -298,16 +309,27 @@ fn check_model(admitted: &Admitted, view: &RequestView) -> Result<(), Refusal> {
         let message = format!("The model's name is longer than {LONGEST_MODEL} bytes.");
         return Err(Box::new(refuse(ErrorKind::BadRequest, message).with_param("model")));
     }
-    let (Principal::Key(key), Some(model)) = (&admitted.principal, &view.model) else { return Ok(()) };
-    if key.allows_model(model) {
-        return Ok(());
+    let Principal::Key(key) = &admitted.principal else { return Ok(()) };
+    let Some(allowed) = &key.models else { return Ok(()) };
+    let refusal = match &view.model {
+        Some(model) if key.allows_model(model) => return Ok(()),
+        Some(model) => format!("The virtual key {} may not call {model:?}.", key.id),
+        None if !runs_a_model(admitted) => return Ok(()),
+        None => format!("The virtual key {} is limited to models, and the request names none.", key.id),
+    };
+    let hint = format!("It may call {}.", allowed.join(", "));
+    Err(Box::new(refuse(ErrorKind::Forbidden, refusal).with_hint(hint).with_param("model")))
+}
+
+/// Whether a call makes a model work, as far as its path tells. What hangs under a response or a batch, such as
+/// `/v1/responses/{id}/cancel`, does not.
+fn runs_a_model(admitted: &Admitted) -> bool {
+    let path = admitted.path.split('?').next().unwrap_or_default().trim_end_matches('/');
+    match admitted.surface {
+        Surface::OpenAiResponses => path.ends_with("/responses"),
+        Surface::OpenAiBatches => path.ends_with("/batches"),
+        surface => surface.bills_usage() || surface == Surface::Other,
     }
-    let allowed = key.models.as_deref().unwrap_or_default().join(", ");
-    Err(Box::new(
-        refuse(ErrorKind::Forbidden, format!("The virtual key {} may not call {model:?}.", key.id))
-            .with_hint(format!("It may call {allowed}."))
-            .with_param("model"),
-    ))
 }
 
 fn choose(shared: &Shared, admitted: &Admitted, model: Option<&str>) -> Result<Route, Refusal> {
@@ -320,18 +342,23 @@ fn choose(shared: &Shared, admitted: &Admitted, model: Option<&str>) -> Result<R
     route::choose(&shared.config.providers, &wanted)
 }
 
+/// Where models without a price are refused: refuses one that has none at the first provider, and takes the others
+/// where it has none out of the route.
 fn check_price(
     shared: &Shared,
     admitted: &Admitted,
-    route: &Route,
-    model: Option<&str>,
+    route: &mut Route,
+    view: &RequestView,
 ) -> Result<(), Refusal> {
     if shared.config.policies.unpriced == UnpricedPolicy::Allow || !admitted.surface.bills_usage() {
         return Ok(());
     }
+    let model = route.bare_model.as_deref().or(view.model.as_deref()).unwrap_or_default();
+    let prices = shared.prices.load();
+    let is_priced = |index: usize| prices.knows(&shared.config.providers[index].price_as, model);
     let provider = &shared.config.providers[route.providers[0]];
-    let model = model.unwrap_or_default();
-    if shared.prices.load().knows(&provider.price_as, model) {
+    if is_priced(route.providers[0]) {
+        route.providers.retain(|&index| is_priced(index));
         return Ok(());
     }
     Err(Box::new(

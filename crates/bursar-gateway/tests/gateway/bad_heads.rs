@@ -132,6 +132,26 @@ async fn an_unknown_path_is_a_404_and_an_unknown_method_a_405() {
 }
 
 #[tokio::test]
+async fn a_path_that_the_provider_may_read_as_another_is_a_400() {
+    let (rig, provider) = gateway(|s| s).await;
+    for caller in CALLERS {
+        let rest = &caller.path()[1..];
+        for path in [
+            format!("/v1/deployments/gpt-4o/../../{rest}"),
+            format!("/providers/openai/./{rest}"),
+            format!("/providers/openai/a/%2e%2E/{rest}"),
+            format!("/providers/openai/a/.%2e/{rest}?b=c"),
+        ] {
+            let answer = rig.call(post(&path, &[caller.header()], caller.body())).await;
+            caller.is_refused(&answer, 400, "bad_request");
+        }
+    }
+    let dots = format!("{CHAT_PATH}?a=/../b");
+    assert_eq!(rig.call(post(&dots, &[], CHAT)).await.status(), 200, "a query may have dots");
+    assert_eq!(provider.books.entries().len(), 1);
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_and_closed_and_its_streams_end_with_the_connection() {
     let (rig, _provider) = gateway(|s| s).await;
     for body in [CHAT, CHAT_STREAM] {

@@ -3,6 +3,7 @@
 use bursar_core::{Attribution, LabelField, LabelPolicy};
 use bursar_gateway::ProviderSecret;
 use bursar_store::KeySpec;
+use serde_json::Value;
 
 use crate::callers::{CALLERS, Caller, gateway};
 use crate::rig::{CHAT_PATH, Rig, Scripted};
@@ -40,6 +41,28 @@ async fn a_model_that_the_key_does_not_allow_is_a_403_wherever_it_is_named() {
     assert_eq!(rig.booked().await, 0);
     let body = r#"{"model":"gpt-4o-mini","messages":[]}"#;
     assert_eq!(rig.call(post(CHAT_PATH, &[&header], body)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_key_that_is_limited_to_models_may_not_leave_the_model_open() {
+    let (rig, provider) = keyed().await;
+    let (_, secret) = rig.key(KeySpec { models: Some(vec!["gpt-4o*".to_owned()]), ..KeySpec::default() });
+    let header = format!("authorization: Bearer {secret}");
+    for (path, body) in [
+        ("/v1/images/generations", r#"{"prompt":"A cat."}"#),
+        ("/v1/responses", r#"{"prompt":{"id":"pmpt_1"}}"#),
+        ("/v1/batches", r#"{"input_file_id":"file-1","endpoint":"/v1/chat/completions"}"#),
+        ("/providers/openai/v1/c%68at/c%6fmpletions", r#"{"messages":[]}"#),
+    ] {
+        Caller::OpenAi.is_refused(&rig.call(post(path, &[&header], body)).await, 403, "forbidden");
+    }
+    let answer = rig.call(post("/v1/responses/resp_1/cancel", &[&header], "{}")).await;
+    assert_eq!(
+        (answer.status(), &answer.json()["error"]["bursar"]),
+        (404, &Value::Null),
+        "the provider's own"
+    );
+    assert_eq!(provider.books.entries().len(), 0);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bursar_gateway::{ProviderSecret, StoreFailure, UnpricedPolicy};
+use bursar_gateway::{ProviderConfig, ProviderSecret, StoreFailure, UnpricedPolicy};
+use bursar_wire::Vendor;
 use rusqlite::Connection;
 
 use crate::callers::{CALLERS, Caller, gateway};
@@ -31,6 +32,23 @@ async fn a_model_without_a_price_is_refused_where_the_policy_says_so() {
         assert_eq!(rig.call(caller.call()).await.status(), 200, "a model with a price passes");
     }
     assert_eq!((rig.booked().await, provider.books.entries().len()), (3, 3));
+}
+
+#[tokio::test]
+async fn a_fallback_where_the_model_has_no_price_is_not_taken() {
+    let (first, second) = (Provider::bind().await, Provider::bind().await);
+    let mut openai = three_providers(&first.base_url()).remove(0);
+    openai.fallback = vec!["local".to_owned()];
+    let local = ProviderConfig::new("local", Vendor::Other, &second.base_url());
+    let mut setup = Setup::of(vec![openai, local]);
+    setup.config.policies.unpriced = UnpricedPolicy::Refuse;
+    let rig = setup.start().await;
+    let mut wire = rig.connect().await;
+    wire.send(Caller::OpenAi.call()).await;
+    first.request().await.answer(503, &["content-type: application/json"], r#"{"own":1}"#).await;
+    let answer = wire.answer().await;
+    assert_eq!((answer.status(), answer.text().as_str()), (503, r#"{"own":1}"#));
+    assert!(second.has_no_visitor().await);
 }
 
 #[tokio::test]
