@@ -5,6 +5,7 @@
 //!
 //! * [`money`]: [`Money`] in whole nano-dollars, [`UnitPrice`] in nano-dollars per one million units.
 //! * [`meter`]: the disjoint [`Meter`]s and the [`Quantities`] counted on them, with their [`Provenance`].
+//! * [`bound`]: the most that a call can use.
 //! * [`price_list`]: dated, bitemporal [`PriceRow`]s and the question asked of them.
 //! * [`price`]: quantities times unit prices, line by line, where an unknown price stays unknown.
 //! * [`identity`]: who a call is for.
@@ -13,6 +14,7 @@
 //! * [`ledger`]: what is held and spent of budgets.
 //! * [`rollup`]: the fold from usage records to hourly cubes.
 
+pub mod bound;
 pub mod budget;
 pub mod identity;
 pub mod ledger;
@@ -24,6 +26,7 @@ pub mod rollup;
 pub mod time;
 pub mod usage;
 
+pub use bound::{BoundPart, Candidate, ModelLimits, UsageBound};
 pub use identity::{Attribution, KeyId, LabelField, LabelPolicy, RecordId, RequestId};
 pub use meter::{Meter, Provenance, Quantities};
 pub use money::{DecimalError, Money, Rounding, UnitPrice};

@@ -5,7 +5,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use bursar_prices::import::{CrossCheck, ImportFacts, cross_check, files_of};
+use bursar_prices::import::{CrossCheck, ImportFacts, cross_check, files_of, limit_files_of, limits_of};
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

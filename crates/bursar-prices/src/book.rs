@@ -6,14 +6,17 @@ use bursar_core::{PriceList, PriceRow};
 use sha2::{Digest as _, Sha256};
 
 use crate::embedded;
-use crate::file::{self, PriceFileErrors};
+use crate::file::{self, PriceFile, PriceFileErrors};
+use crate::limits::LimitList;
 
 /// A price list and its version.
 #[derive(Clone, Debug, Default)]
 pub struct PriceBook {
     /// The rows.
     pub list: PriceList,
-    /// A digest of the rows (the first 16 hexadecimal digits of SHA-256): equal for equal rows.
+    /// How much models take and give at most.
+    pub limits: LimitList,
+    /// A digest of the price rows (the first 16 hexadecimal digits of SHA-256): equal for equal rows.
     pub version: String,
 }
 
@@ -31,14 +34,15 @@ impl PriceBook {
     #[must_use]
     pub fn of(rows: Vec<PriceRow>) -> PriceBook {
         let version = digest(&rows);
-        PriceBook { list: PriceList::new(rows), version }
+        PriceBook { list: PriceList::new(rows), limits: LimitList::default(), version }
     }
 
     /// A list from files, each with its name (for errors) and text. Every problem in any of them is told.
     pub fn from_files<N: AsRef<str>, T: AsRef<str>>(
         files: impl IntoIterator<Item = (N, T)>,
     ) -> Result<PriceBook, PriceFileErrors> {
-        Ok(PriceBook::of(rows_of(files)?))
+        let PriceFile { rows, limits } = contents_of(files)?;
+        Ok(PriceBook { limits: LimitList::new(limits), ..PriceBook::of(rows) })
     }
 
     /// This list with further files put over it: their rows come later, and so win over equal ones; contracts and
@@ -47,9 +51,11 @@ impl PriceBook {
         &self,
         files: impl IntoIterator<Item = (N, T)>,
     ) -> Result<PriceBook, PriceFileErrors> {
-        let mut rows = self.list.rows().to_vec();
-        rows.extend(rows_of(files)?);
-        Ok(PriceBook::of(rows))
+        let more = contents_of(files)?;
+        let (mut rows, mut limits) = (self.list.rows().to_vec(), self.limits.rows().to_vec());
+        rows.extend(more.rows);
+        limits.extend(more.limits);
+        Ok(PriceBook { limits: LimitList::new(limits), ..PriceBook::of(rows) })
     }
 
     /// Whether any row is about the model at the provider, by whatever name. Looked up in the list's index: the
@@ -60,14 +66,16 @@ impl PriceBook {
     }
 }
 
-fn rows_of<N: AsRef<str>, T: AsRef<str>>(
+fn contents_of<N: AsRef<str>, T: AsRef<str>>(
     files: impl IntoIterator<Item = (N, T)>,
-) -> Result<Vec<PriceRow>, PriceFileErrors> {
-    let (mut rows, mut problems) = (Vec::new(), Vec::new());
+) -> Result<PriceFile, PriceFileErrors> {
+    let (mut contents, mut problems) = (PriceFile::default(), Vec::new());
     for (name, text) in files {
-        rows.extend(file::read(name.as_ref(), text.as_ref(), &mut problems));
+        let PriceFile { rows, limits } = file::read(name.as_ref(), text.as_ref(), &mut problems);
+        contents.rows.extend(rows);
+        contents.limits.extend(limits);
     }
-    if problems.is_empty() { Ok(rows) } else { Err(PriceFileErrors(problems)) }
+    if problems.is_empty() { Ok(contents) } else { Err(PriceFileErrors(problems)) }
 }
 
 fn digest(rows: &[PriceRow]) -> String {

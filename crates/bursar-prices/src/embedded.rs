@@ -28,6 +28,22 @@ files!(
     "together.toml",
     "vertex.toml",
     "xai.toml",
+    "limits/alibaba.toml",
+    "limits/anthropic.toml",
+    "limits/azure.toml",
+    "limits/bedrock.toml",
+    "limits/cohere.toml",
+    "limits/deepseek.toml",
+    "limits/fireworks.toml",
+    "limits/gemini.toml",
+    "limits/groq.toml",
+    "limits/mistral.toml",
+    "limits/moonshot.toml",
+    "limits/openai.toml",
+    "limits/perplexity.toml",
+    "limits/together.toml",
+    "limits/vertex.toml",
+    "limits/xai.toml",
 );
 
 pub(crate) fn book() -> &'static Arc<PriceBook> {
@@ -48,5 +64,7 @@ mod tests {
         for provider in ["openai", "anthropic", "gemini", "mistral", "deepseek", "xai", "bedrock"] {
             assert!(rows.iter().any(|r| r.provider == provider), "{provider}");
         }
+        let limits = book().limits.of("openai", "gpt-4o");
+        assert_eq!((limits.context_window, limits.max_output), (Some(128_000), Some(16_384)));
     }
 }

@@ -16,14 +16,40 @@
 //! Prices are texts, because a TOML number is a floating-point number. A row may also have `aliases`, `region`,
 //! `tier`, `context_above`, `kind`, `effective_from`, `effective_to`, `recorded_at`, and `[[row.conflict]]` tables
 //! with `meter`, `price` and `source`.
+//!
+//! A file may also say how much a model takes and gives at most:
+//!
+//! ```toml
+//! [[limit]]
+//! model = "gpt-5"
+//! context_window = 400000         # tokens
+//! max_output = 128000             # tokens
+//! source = "https://developers.openai.com/api/docs/models/gpt-5"
+//! as_of = "2026-11-24"
+//! ```
 
+mod limits;
 mod read;
 mod write;
 
 use std::fmt;
 
+use bursar_core::PriceRow;
+
+use crate::limits::LimitRow;
+
+pub use limits::write_limits;
 pub use read::read;
 pub use write::{price_text, write};
+
+/// What a price file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriceFile {
+    /// Its prices.
+    pub rows: Vec<PriceRow>,
+    /// Its limits.
+    pub limits: Vec<LimitRow>,
+}
 
 /// One thing that is wrong with a price file.
 #[derive(Clone, Debug, PartialEq, Eq)]

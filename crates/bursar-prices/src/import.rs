@@ -3,6 +3,7 @@
 //! Numbers are taken from the text of the JSON as decimals, never as floating-point numbers.
 
 mod cross_check;
+mod limits;
 mod litellm;
 mod models_dev;
 mod providers;
@@ -11,6 +12,7 @@ use bursar_core::{Meter, ServiceTier, Timestamp, UnitPrice};
 use serde_json::Value;
 
 pub use cross_check::{CrossCheck, cross_check, files_of};
+pub use limits::{limit_files_of, limits_of};
 pub use providers::{PROVIDERS, ProviderNames};
 
 use bursar_core::price_list::UnitPrices;

@@ -5,6 +5,8 @@
 //! * [`file`]: the format of `prices/<provider>.toml`, read with every problem at once, written the same each time.
 //! * [`book`]: all rows together, with the version that identifies them.
 //! * [`call`]: what a call costs, and why, line by line.
+//! * [`ceiling`]: what a call can cost at most, by the pricer that settles it.
+//! * [`limits`]: how much a model takes and gives at most.
 //! * [`import`]: rows from LiteLLM's and models.dev's published lists, and their cross-check.
 //! * [`merge`]: what an imported list changes in ours: new prices, later ones, and disputes.
 //! * [`source_text`]: what the sources of rows name.
@@ -16,6 +18,7 @@
 pub mod adjust;
 pub mod book;
 pub mod call;
+pub mod ceiling;
 pub mod check;
 pub mod compare;
 pub mod date;
@@ -23,9 +26,12 @@ mod embedded;
 pub mod file;
 pub mod import;
 pub mod in_force;
+pub mod limits;
 pub mod merge;
 pub mod source_text;
 
 pub use book::PriceBook;
 pub use call::{CallFacts, PricedCall, cost_of_call, price_call};
+pub use ceiling::{CeilingFacts, price_bound};
 pub use file::{PriceFileErrors, PriceFileProblem};
+pub use limits::{LimitList, LimitRow};

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use bursar_prices::import::{CrossCheck, ImportFacts, cross_check, files_of};
+use bursar_prices::import::{CrossCheck, ImportFacts, cross_check, files_of, limit_files_of, limits_of};
 
 include!("generated/mod.rs");
 

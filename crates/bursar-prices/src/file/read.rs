@@ -3,33 +3,34 @@
 use bursar_core::{Meter, PriceConflict, PriceKind, PriceRow, ServiceTier, Timestamp, UnitPrice};
 use toml::{Table, Value};
 
-use super::PriceFileProblem;
+use super::limits::tables;
+use super::{PriceFile, PriceFileProblem};
 use crate::date;
 
 const ROW_FIELDS: &str = "model, aliases, region, tier, context_above, kind, effective_from, effective_to, \
                           recorded_at, source, as_of, price, conflict";
 
-/// Reads a file's text into rows; problems are added to the list.
-pub fn read(file: &str, text: &str, problems: &mut Vec<PriceFileProblem>) -> Vec<PriceRow> {
+/// Reads a file's text; problems are added to the list.
+pub fn read(file: &str, text: &str, problems: &mut Vec<PriceFileProblem>) -> PriceFile {
     let mut reader = Reader { file, row: String::new(), problems };
     let table = match text.parse::<Table>() {
         Ok(table) => table,
         Err(error) => {
             reader.problem("", format!("is not valid TOML: {}", error.to_string().trim_end()));
-            return Vec::new();
+            return PriceFile::default();
         }
     };
     reader.file(table)
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     row: String,
     problems: &'a mut Vec<PriceFileProblem>,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, field: &str, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, field: &str, message: impl Into<String>) {
         self.problems.push(PriceFileProblem {
             file: self.file.to_owned(),
             row: self.row.clone(),
@@ -38,7 +39,16 @@ impl Reader<'_> {
         });
     }
 
-    fn file(&mut self, mut table: Table) -> Vec<PriceRow> {
+    pub(super) fn problem_count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Adds to the name by which problems tell the row.
+    pub(super) fn name_row(&mut self, more: &str) {
+        self.row.push_str(more);
+    }
+
+    fn file(&mut self, mut table: Table) -> PriceFile {
         match table.remove("format") {
             Some(Value::Integer(1)) => {}
             _ => self.problem("format", "is not 1, the only format there is"),
@@ -48,24 +58,18 @@ impl Reader<'_> {
             String::new()
         });
         let recorded_at = self.moment(&mut table, "recorded_at");
-        let rows = match table.remove("row") {
-            None => Vec::new(),
-            Some(Value::Array(rows)) => rows,
-            Some(_) => {
-                self.problem("row", "is no list of [[row]] tables");
-                Vec::new()
-            }
-        };
-        self.unknown(&table, "format, provider, recorded_at, row");
-        let mut read = Vec::with_capacity(rows.len());
-        for (i, row) in rows.into_iter().enumerate() {
+        let mut read = PriceFile::default();
+        for (i, row) in tables(self, &mut table, "row").into_iter().enumerate() {
             self.row = format!("row {}", i + 1);
-            match row {
-                Value::Table(row) => read.extend(self.row(row, &provider, recorded_at)),
-                _ => self.problem("", "is no table"),
-            }
+            read.rows.extend(self.row(row, &provider, recorded_at));
+            self.row.clear();
         }
-        self.row.clear();
+        for (i, limit) in tables(self, &mut table, "limit").into_iter().enumerate() {
+            self.row = format!("limit {}", i + 1);
+            read.limits.extend(self.limit(limit, &provider));
+            self.row.clear();
+        }
+        self.unknown(&table, "format, provider, recorded_at, row, limit");
         read
     }
 
@@ -177,7 +181,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, t: &mut Table, field: &str) -> Option<String> {
+    pub(super) fn text(&mut self, t: &mut Table, field: &str) -> Option<String> {
         match t.remove(field)? {
             Value::String(text) => Some(text),
             other => {
@@ -187,7 +191,7 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, t: &mut Table, field: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, t: &mut Table, field: &str) -> Vec<String> {
         let Some(value) = t.remove(field) else { return Vec::new() };
         let texts =
             value.as_array().and_then(|items| items.iter().map(|v| v.as_str().map(str::to_owned)).collect());
@@ -223,7 +227,7 @@ impl Reader<'_> {
         text.parse().map_err(|e| self.problem(field, format!("{e}"))).ok()
     }
 
-    fn unknown(&mut self, t: &Table, known: &str) {
+    pub(super) fn unknown(&mut self, t: &Table, known: &str) {
         for field in t.keys() {
             self.problem(field, format!("is no field; the fields here are {known}"));
         }

@@ -9,15 +9,21 @@ use crate::date;
 /// The text of a file with these rows, which are all of one provider. `comment` stands at its top.
 #[must_use]
 pub fn write(provider: &str, recorded_at: Timestamp, comment: &str, rows: &[PriceRow]) -> String {
+    let mut text = opening(provider, recorded_at, comment);
+    for row in rows {
+        write_row(&mut text, row, recorded_at);
+    }
+    text
+}
+
+/// What stands in front of a file's tables.
+pub(super) fn opening(provider: &str, recorded_at: Timestamp, comment: &str) -> String {
     let mut text = String::new();
     for line in comment.lines() {
         let _ = writeln!(text, "{}", format!("# {line}").trim_end());
     }
     let _ = writeln!(text, "format = 1\nprovider = {}", quoted(provider));
     let _ = writeln!(text, "recorded_at = {}", quoted(&date::format(recorded_at)));
-    for row in rows {
-        write_row(&mut text, row, recorded_at);
-    }
     text
 }
 
@@ -81,6 +87,6 @@ pub fn price_text(meter: Meter, price: UnitPrice) -> String {
     format!("{whole}.{decimals}")
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

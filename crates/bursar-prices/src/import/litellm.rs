@@ -10,19 +10,30 @@ use super::{ImportError, Slot, SlotKey, inherits_into_bands, price_of};
 
 /// Every slot of every model of a known provider.
 pub(super) fn slots(text: &str) -> Result<BTreeMap<SlotKey, Slot>, ImportError> {
+    let mut slots = BTreeMap::new();
+    each_model(text, |provider, model, region, entry| {
+        add_model(provider, &model, region, entry, &mut slots);
+    })?;
+    Ok(slots)
+}
+
+/// Hands every model of a known provider to `take`: provider, model, region, entry.
+pub(super) fn each_model(
+    text: &str,
+    mut take: impl FnMut(&'static str, String, Option<&str>, &Map<String, Value>),
+) -> Result<(), ImportError> {
     let value: Value = serde_json::from_str(text).map_err(|e| ImportError::NotJson(e.to_string()))?;
     let models = value.as_object().ok_or_else(|| shape("it is no object"))?;
-    let mut slots = BTreeMap::new();
     for (key, entry) in models {
         let Some(entry) = entry.as_object() else { continue };
         let provider = entry.get("litellm_provider").and_then(Value::as_str).unwrap_or_default();
         for names in PROVIDERS.iter().filter(|p| p.litellm.contains(&provider)) {
             if let Some((region, model)) = model_name(names, key) {
-                add_model(names.name, &model, region.as_deref(), entry, &mut slots);
+                take(names.name, model, region.as_deref(), entry);
             }
         }
     }
-    Ok(slots)
+    Ok(())
 }
 
 fn shape(what: &str) -> ImportError {

@@ -21,6 +21,11 @@ fn generated(lists: &Path) -> (CrossCheck, Vec<(String, String)>) {
     let comment = "Generated from two published lists: cargo run -p bursar-prices --example generate_prices\n\
                    Prices are dollars per million tokens; of meters that count no tokens, dollars per unit.\n\
                    Notices of the sources stand in NOTICE.md.";
-    let files = files_of(&check, &litellm, comment);
+    let mut files = files_of(&check, &litellm, comment);
+    let limits = limits_of(&check, (&first, &litellm), (&second, &models_dev)).unwrap();
+    let comment = "Generated from two published lists: cargo run -p bursar-prices --example generate_prices\n\
+                   Limits are tokens; where the lists disagree the larger one holds and the note says the other.\n\
+                   Notices of the sources stand in ../NOTICE.md.";
+    files.extend(limit_files_of(&limits, &litellm, comment));
     (check, files)
 }

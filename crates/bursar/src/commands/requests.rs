@@ -257,7 +257,7 @@ mod tests {
             prices,
             conflicts: Vec::new(),
         };
-        PriceBook { list: PriceList::new(vec![row]), version: "1f2e".to_owned() }
+        PriceBook { version: "1f2e".to_owned(), ..PriceBook::of(vec![row]) }
     }
 
     fn record() -> UsageRecord {
