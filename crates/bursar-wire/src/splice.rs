@@ -1,5 +1,7 @@
 //! Edits of a request body that change one value and leave every other byte as it was.
 
+mod limit;
+
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -7,6 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::request::{ModelPlace, RequestView};
+
+pub use limit::{least_output, limit_output};
 
 /// The body with `stream_options.include_usage` set to true, for an OpenAI chat or completions stream whose
 /// client did not ask for usage. `None` where there is nothing to change: it is no stream, usage was asked for,

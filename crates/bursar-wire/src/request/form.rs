@@ -32,7 +32,7 @@ pub(super) fn parse(body: &[u8], boundary: &[u8]) -> Result<RequestView, BadRequ
     if boundary.len() < 3 || boundary.len() > 72 {
         return Err(BadRequest::BadForm("its content type has no boundary of 1 to 70 characters"));
     }
-    let mut view = RequestView::default();
+    let mut view = RequestView { is_form: true, ..RequestView::default() };
     let marks: Vec<usize> = memmem::find_iter(body, boundary)
         .filter(|&at| at == 0 || body[at - 1] == b'\n')
         .take(PART_LIMIT + 2)

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed as _, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::scalar::{Key, Picking, Scalar, Skip};
 use super::volume::Volume;
 use super::walk::{Counting, Place, Walk, settle_outermost};
-use super::{BadRequest, ModelPlace, RequestView};
+use super::{BadRequest, ModelPlace, Reach, RequestView};
 use crate::labels::Labels;
 use crate::surface::Surface;
 use crate::tokens::TextCounter;
@@ -74,6 +74,7 @@ struct Top<'a> {
     nested_limit: Option<u64>,
     choices: Option<u64>,
     service_tier: Option<String>,
+    reach: Reach,
     labels: Vec<(&'static str, &'a RawValue)>,
     volumes: Vec<(usize, Volume)>,
 }
@@ -118,6 +119,9 @@ fn view_of(top: Top<'_>) -> RequestView {
         choices: top.choices,
         service_tier: top.service_tier,
         characters: Some(volume.characters()),
+        reach: top.reach,
+        body_bytes: 0,
+        is_form: false,
         volume,
         labels,
     }
@@ -187,7 +191,16 @@ impl<'de> Top<'de> {
     fn take_content<A: MapAccess<'de>>(&mut self, i: usize, map: &mut A) -> Result<(), A::Error> {
         let (key, place) = CONTENT[i];
         let mut volume = Volume::default();
-        let found = map.next_value_seed(Walk { sink: &mut volume, place })?;
+        let found = if key == "tools" {
+            let raw: &RawValue = map.next_value()?;
+            self.reach.take_tools(raw);
+            let mut json = serde_json::Deserializer::from_str(raw.get());
+            Walk { sink: &mut volume, place }.deserialize(&mut json).map_err(serde::de::Error::custom)?
+        } else {
+            map.next_value_seed(Walk { sink: &mut volume, place })?
+        };
+        // A prompt that is an object is one that the provider keeps.
+        self.reach.remembers |= key == "prompt" && found.is_object;
         settle_outermost(&mut volume, found);
         if TOOLS.contains(&key) {
             volume.messages = 0;
@@ -226,11 +239,18 @@ impl<'de> Top<'de> {
             "max_tokens_to_sample" => self.max_tokens = natural("max_tokens_to_sample", &map.next_value()?)?,
             "max_gen_len" => self.max_tokens = natural("max_gen_len", &map.next_value()?)?,
             "n" => self.choices = natural("n", &map.next_value()?)?,
+            "cache_control" => {
+                let mark = map.next_value_seed(Picking(&["ttl"]))?;
+                let is_hour = matches!(mark.get("ttl"), Some(Scalar::Text(ttl)) if ttl == "1h");
+                let volume = Volume { cache_marks: 1, cache_hours: u64::from(is_hour), ..Volume::default() };
+                self.volumes.push((usize::MAX, volume));
+            }
             "service_tier" => self.service_tier = text("service_tier", &map.next_value()?)?,
             "serviceTier" => self.service_tier = tier(&map.next_value_seed(Picking(&["type"]))?),
             "generationConfig" | "generation_config" | "inferenceConfig" | "textGenerationConfig" => {
                 self.take_nested_limits(map)?;
             }
+            _ if Reach::is_key(key) => self.reach.take(key, map.next_value()?),
             _ => return Ok(false),
         }
         Ok(true)

@@ -8,6 +8,7 @@
 mod form;
 mod json;
 mod path;
+mod reach;
 mod role;
 mod scalar;
 mod volume;
@@ -25,6 +26,7 @@ use crate::labels::Labels;
 use crate::surface::Surface;
 use crate::tokens::{self, TextCounter};
 
+pub use reach::{Reach, Searches};
 pub use volume::{Medium, Volume};
 
 /// Where the request names its model.
@@ -60,6 +62,12 @@ pub struct RequestView {
     pub service_tier: Option<String>,
     /// How much text and media the request carries.
     pub volume: Volume,
+    /// What it may cause beside.
+    pub reach: Reach,
+    /// Bytes of the body, as it is read.
+    pub body_bytes: u64,
+    /// Whether the body is a multipart form, in which media stand as they are and not in base64.
+    pub is_form: bool,
     /// Characters of text to be spoken (speech synthesis).
     pub characters: Option<u64>,
     /// What the body says about whom the call is for.
@@ -128,6 +136,7 @@ impl RequestView {
             None if is_opaque(surface, content_type) => RequestView::default(),
             None => json::parse(surface, body)?,
         };
+        view.body_bytes = body.len() as u64;
         if let Some((model, place)) = path::model(path) {
             view.model = Some(model);
             view.model_place = ModelPlace::Path(place);

@@ -52,6 +52,14 @@ pub struct Volume {
     pub opaque: u64,
     /// Words of JSON Schema in tools and answer formats; they are in no sum of text.
     pub schema_words: u64,
+    /// Elements of the outermost arrays that are no numbers: messages, documents, texts to embed.
+    pub items: u64,
+    /// Places up to which the provider is asked to write its prompt cache.
+    pub cache_marks: u64,
+    /// How many of them ask for a cache that lives one hour.
+    pub cache_hours: u64,
+    /// Parts that the provider keeps and the request only names.
+    pub references: u64,
     /// How many pieces of each medium, in the order of [`Medium::ALL`].
     pub pieces: [u64; 4],
     /// Their bytes, as far as they are sent along; a piece that is only named by an address has none.
@@ -85,6 +93,10 @@ impl Volume {
             (&mut self.schema_words, more.schema_words),
             (&mut self.file_text, more.file_text),
             (&mut self.opaque, more.opaque),
+            (&mut self.items, more.items),
+            (&mut self.cache_marks, more.cache_marks),
+            (&mut self.cache_hours, more.cache_hours),
+            (&mut self.references, more.references),
         ] {
             *mine = mine.saturating_add(theirs);
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::role::{Role, medium_of_word};
-use super::scalar::{Key, NUMBER_KEY, Skip};
+use super::scalar::{Key, NUMBER_KEY, Picking, Scalar, Skip};
 use super::volume::{Medium, Volume};
 
 /// What takes the texts and media of a request.
@@ -24,8 +24,16 @@ pub(super) trait Sink {
     /// Characters that only the provider can read.
     fn opaque(&mut self, characters: u64);
     fn piece(&mut self, medium: Medium, bytes: u64);
-    /// An element of the outermost array, such as a message.
+    /// An object in the outermost array, such as a message.
     fn element(&mut self);
+    /// An element of the outermost array that is no number.
+    fn item(&mut self) {}
+    /// A place up to which the prompt cache is to be written.
+    fn cache_mark(&mut self) {}
+    /// That such a cache is to live an hour.
+    fn cache_hour(&mut self) {}
+    /// Something that the provider keeps, by its id.
+    fn reference(&mut self) {}
 }
 
 impl Sink for Volume {
@@ -64,6 +72,22 @@ impl Sink for Volume {
     fn element(&mut self) {
         self.messages = self.messages.saturating_add(1);
     }
+
+    fn item(&mut self) {
+        self.items = self.items.saturating_add(1);
+    }
+
+    fn cache_mark(&mut self) {
+        self.cache_marks = self.cache_marks.saturating_add(1);
+    }
+
+    fn cache_hour(&mut self) {
+        self.cache_hours = self.cache_hours.saturating_add(1);
+    }
+
+    fn reference(&mut self) {
+        self.references = self.references.saturating_add(1);
+    }
 }
 
 /// What an object turned out to carry, until it is known which medium it is.
@@ -75,7 +99,8 @@ pub(super) struct Found {
     /// Whether the MIME type says that it is text.
     is_text: bool,
     /// Whether the value is an object.
-    is_object: bool,
+    pub(super) is_object: bool,
+    is_number: bool,
 }
 
 impl Found {
@@ -145,13 +170,21 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
 
     fn visit_str<E>(self, text: &str) -> Result<Found, E> {
         let mut found = Found::default();
+        if text == HOUR {
+            self.sink.cache_hour();
+        }
         match self.place.role {
             _ if is_data_uri(text) => found = data_uri(text),
             Role::Text | Role::Free | Role::Schema | Role::Named => self.sink.text(text),
             Role::Opaque => self.sink.opaque(text.len() as u64),
             Role::SchemaWord => self.sink.schema_word(),
             Role::Word => {}
-            Role::Kind => found.medium = medium_of_word(text),
+            Role::Kind => {
+                found.medium = medium_of_word(text);
+                if text == "item_reference" {
+                    self.sink.reference();
+                }
+            }
             Role::Mime => {
                 found.medium = Medium::of_mime(text);
                 found.is_text = text.starts_with("text/");
@@ -170,6 +203,9 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
             if self.place.outermost && found.is_object {
                 self.sink.element();
             }
+            if self.place.outermost && !found.is_number {
+                self.sink.item();
+            }
             settle(self.sink, found, self.place.hint);
         }
         Ok(Found::default())
@@ -187,6 +223,14 @@ impl<'de, S: Sink> Visitor<'de> for Walk<'_, S> {
                 return self.number();
             }
             let role = Role::of(&key);
+            if is_cache_mark(&key) {
+                self.sink.cache_mark();
+                let mark = map.next_value_seed(Picking(&["ttl"]))?;
+                if matches!(mark.get("ttl"), Some(Scalar::Text(ttl)) if ttl == HOUR) {
+                    self.sink.cache_hour();
+                }
+                continue;
+            }
             if role == Role::Word {
                 map.next_value_seed(Skip)?;
                 continue;
@@ -215,7 +259,7 @@ impl<S: Sink> Walk<'_, S> {
             _ if self.place.tokens => self.sink.number(true),
             _ => {}
         }
-        Ok(Found::default())
+        Ok(Found { is_number: true, ..Found::default() })
     }
 
     /// Arguments and schemas: the keys are text too, but for the words of JSON Schema in a schema.
@@ -224,6 +268,9 @@ impl<S: Sink> Walk<'_, S> {
             if key == NUMBER_KEY {
                 map.next_value_seed(Skip)?;
                 return self.number();
+            }
+            if is_cache_mark(&key) {
+                self.sink.cache_mark();
             }
             let own = self.place.role;
             let word = if matches!(own, Role::Free | Role::Named) { None } else { Role::in_schema(&key) };
@@ -284,8 +331,15 @@ fn data_uri(text: &str) -> Found {
         address: false,
         medium: Medium::of_mime(mime),
         is_text: mime.starts_with("text/"),
-        is_object: false,
+        ..Found::default()
     }
+}
+
+/// The lifetime of a prompt cache that costs more to write than the usual one.
+const HOUR: &str = "1h";
+
+fn is_cache_mark(key: &str) -> bool {
+    matches!(key, "cache_control" | "cachePoint")
 }
 
 /// How many bytes a base64 text stands for.

@@ -226,9 +226,8 @@ mod tests {
     use super::*;
     use bursar_core::price_list::UnitPrices;
     use bursar_core::{
-        Attribution, EndOfStream, KeyId, Meter, MeteredUsage, PriceKind, PriceList, PriceRow, Provenance,
-        Quantities, RecordId, RequestId, ServiceTier, Timestamp, Timings, UnitPrice, UsageException,
-        UsageRecord,
+        Attribution, EndOfStream, KeyId, Meter, MeteredUsage, PriceKind, PriceRow, Provenance, Quantities,
+        RecordId, RequestId, ServiceTier, Timestamp, Timings, UnitPrice, UsageException, UsageRecord,
     };
     use bursar_prices::PriceBook;
 
