@@ -23,6 +23,7 @@ const fn allowed(name: &'static str, on: &'static [&'static str]) -> Allowed {
 const CORE: &str = "bursar-core";
 const WIRE: &str = "bursar-wire";
 const PRICES: &str = "bursar-prices";
+const INSIGHT: &str = "bursar-insight";
 const STORE: &str = "bursar-store";
 const GATEWAY: &str = "bursar-gateway";
 const CONSOLE: &str = "bursar-console";
@@ -33,12 +34,13 @@ const ALLOWED: &[Allowed] = &[
     Allowed { tests_on: &[], pure: true, ..allowed(WIRE, &[CORE]) },
     // Its tests price recorded responses from their bytes on.
     Allowed { tests_on: &[WIRE], pure: true, ..allowed(PRICES, &[CORE]) },
+    Allowed { tests_on: &[], pure: true, ..allowed(INSIGHT, &[CORE]) },
     Allowed { tests_on: &[], ..allowed(STORE, &[CORE]) },
     allowed(GATEWAY, &[CORE, WIRE, PRICES, STORE]),
     allowed(CONSOLE, &[CORE, PRICES, STORE]),
     // It bears witness against Bursar's parsing and pricing, so it shares neither.
     Allowed { tests_on: &[], ..allowed(SCRIPTED, &[CORE]) },
-    allowed("bursar", &[CORE, WIRE, PRICES, STORE, GATEWAY, CONSOLE, SCRIPTED]),
+    allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, STORE, GATEWAY, CONSOLE, SCRIPTED]),
     Allowed { tests_on: &[], ..allowed("xtask", &[]) },
     allowed("bursar-fuzz", &[CORE, WIRE, PRICES, STORE]),
 ];
