@@ -212,4 +212,6 @@ pub struct Balance {
     pub unpriced: u64,
     /// Calls that were refused because too little was left, since the process began.
     pub refused: u64,
+    /// The latest beginning of a call; a life is over when this is longer ago than its idle time.
+    pub last: Timestamp,
 }

@@ -34,6 +34,14 @@ impl Ledger {
         true
     }
 
+    /// Marks one account of a budget as touched: by whose share it is, as [`Balance::instance`](super::Balance) says it.
+    pub fn touch_one(&mut self, name: &BudgetName, instance: Option<&str>) -> bool {
+        let Some(&number) = self.by_name.get(name) else { return false };
+        let found = self.slots[number as usize].account_told(instance);
+        found.into_iter().for_each(|no| self.touch(no));
+        found.is_some()
+    }
+
     /// The keys whose calls no budget covered since this was asked last; `None` for calls without a key. Where there
     /// is no budget at all, nobody is told.
     pub fn take_uncovered(&mut self) -> Vec<Option<KeyId>> {
@@ -104,6 +112,22 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_touched_by_the_name_that_its_balance_has() {
+        let mut ledger = Ledger::new(ModelTiers::default());
+        let mut budget = Budget::new("per-app".parse().unwrap(), BudgetUnit::Usd, 1_000);
+        budget.per = vec![ScopeField::Team, ScopeField::App];
+        ledger.define(budget, |_| true);
+        let mut subject = Subject::default();
+        subject.attribution.team = Some("legal".to_owned());
+        subject.attribution.app = Some("review".to_owned());
+        ledger.post(&subject, now(), Amounts { usd: Some(Money::from_nanos(10)), tokens: 1 });
+        let instance = ledger.take_touched(now())[0].instance.clone();
+        assert!(ledger.touch_one(&"per-app".parse().unwrap(), instance.as_deref()));
+        assert_eq!(ledger.take_touched(now()).len(), 1);
+        assert!(!ledger.touch_one(&"per-app".parse().unwrap(), Some("nobody")));
+    }
+
+    #[test]
     fn a_changed_definition_is_told_to_those_who_watch_its_accounts() {
         let mut ledger = ledger(Scope::everything());
         ledger.post(&Subject::default(), now(), Amounts { usd: Some(Money::from_nanos(10)), tokens: 1 });
@@ -112,5 +136,7 @@ mod tests {
         raised.amount = 5_000;
         assert!(!ledger.define(raised, |_| true));
         assert_eq!(ledger.take_touched(now())[0].limit, 5_000);
+        assert!(ledger.touch_one(&"support".parse().unwrap(), None));
+        assert_eq!(ledger.take_touched(now()).len(), 1);
     }
 }

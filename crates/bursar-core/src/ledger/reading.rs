@@ -95,6 +95,7 @@ impl Ledger {
         let account = &mut self.accounts[no as usize];
         let budget = &self.slots[account.slot as usize].budget;
         let is_life = matches!(budget.period, crate::budget::Period::Life { .. });
+        let last = account.last;
         let begun;
         let window = if is_life {
             begun = account.windows.last().cloned();
@@ -115,6 +116,7 @@ impl Ledger {
             overrun: window.overrun,
             unpriced: window.unpriced,
             refused: window.refused,
+            last,
         }
     }
 
@@ -141,7 +143,8 @@ impl Ledger {
         for (name, &number) in &self.by_name {
             for no in self.slots[number as usize].accounts() {
                 let account = &self.accounts[no as usize];
-                let without_holds = |w: &WindowState| WindowState { held: 0, holds: 0, ..w.clone() };
+                let without_holds =
+                    |w: &WindowState| WindowState { held: 0, holds: 0, refused: 0, ..w.clone() };
                 states.push(AccountState {
                     budget: name.clone(),
                     instance: account.instance.clone().into(),

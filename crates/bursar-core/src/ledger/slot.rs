@@ -42,6 +42,13 @@ impl Slot {
         self.single.take().into_iter().chain(self.shares.drain().map(|(_, no)| no)).collect()
     }
 
+    /// The account of a share by the name that a reader has of it.
+    pub(super) fn account_told(&self, instance: Option<&str>) -> Option<u32> {
+        let Some(told) = instance else { return self.single };
+        let joined = || told.replace(" / ", &BETWEEN.to_string());
+        self.shares.get(told).or_else(|| self.shares.get(joined().as_str())).copied()
+    }
+
     pub(super) fn accounts(&self) -> impl Iterator<Item = u32> + '_ {
         self.single.into_iter().chain(self.shares.values().copied())
     }
