@@ -7,6 +7,7 @@
 //! * [`trace`] and [`replay`]: real request traces, and their replay through a base URL.
 //! * [`load`]: the load client, which measures what a gateway adds.
 //! * [`soak`]: a long mix of calls, and the comparison of two accounts of it.
+//! * [`storm`]: many streams at once against budgets that cannot hold them all, and the judgement afterwards.
 //! * [`client`]: a light HTTP client that retries nothing.
 
 mod compress;
@@ -25,6 +26,7 @@ pub mod replay;
 pub mod sample_call;
 pub mod script;
 pub mod soak;
+pub mod storm;
 pub mod trace;
 pub mod words;
 

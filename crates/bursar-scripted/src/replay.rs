@@ -128,6 +128,7 @@ pub fn call_for(row: &TraceRow, number: u64, frame_delay: Duration) -> SampleCal
         model: desk.model,
         stream: desk.streams,
         prompt_words: row.input_tokens.clamp(1, 64),
+        max_tokens: None,
         seed: number,
         script,
         headers: vec![

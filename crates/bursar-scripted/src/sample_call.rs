@@ -27,6 +27,8 @@ pub struct SampleCall {
     pub stream: bool,
     /// Words of prompt to send.
     pub prompt_words: u64,
+    /// The most tokens to produce; `None` leaves it to the provider, or to the 4,096 that Anthropic must be told.
+    pub max_tokens: Option<u64>,
     /// The seed of the prompt.
     pub seed: u64,
     /// The value of `x-scripted`; no header where it is empty.
@@ -75,10 +77,12 @@ impl SampleCall {
             (Kind::OpenAiChat, true) => r#","stream":true,"stream_options":{"include_usage":true}"#,
             (_, true) => r#","stream":true"#,
         };
+        let limited = |name: &str| self.max_tokens.map_or(String::new(), |n| format!(r#","{name}":{n}"#));
         match self.kind {
             Kind::OpenAiChat => {
+                let limit = limited("max_completion_tokens");
                 format!(
-                    r#"{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}]{stream}}}"#
+                    r#"{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}]{limit}{stream}}}"#
                 )
             }
             Kind::OpenAiEmbeddings => {
@@ -87,9 +91,15 @@ impl SampleCall {
                 )
             }
             Kind::AnthropicMessages => format!(
-                r#"{{"model":"{model}","max_tokens":4096,"messages":[{{"role":"user","content":"{prompt}"}}]{stream}}}"#
+                r#"{{"model":"{model}","max_tokens":{},"messages":[{{"role":"user","content":"{prompt}"}}]{stream}}}"#,
+                self.max_tokens.unwrap_or(4096)
             ),
-            Kind::Gemini => format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":"{prompt}"}}]}}]}}"#),
+            Kind::Gemini => {
+                let config = self
+                    .max_tokens
+                    .map_or(String::new(), |n| format!(r#","generationConfig":{{"maxOutputTokens":{n}}}"#));
+                format!(r#"{{"contents":[{{"role":"user","parts":[{{"text":"{prompt}"}}]}}]{config}}}"#)
+            }
         }
     }
 }

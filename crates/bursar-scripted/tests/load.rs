@@ -26,6 +26,7 @@ fn call(script: &str) -> SampleCall {
         model: "gpt-4o-mini",
         stream: false,
         prompt_words: 8,
+        max_tokens: None,
         seed: 1,
         script: script.to_owned(),
         headers: Vec::new(),

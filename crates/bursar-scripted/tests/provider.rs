@@ -41,7 +41,8 @@ impl Running {
         script: &str,
     ) -> Result<Reply, CallError> {
         let (script, headers) = (script.to_owned(), Vec::new());
-        let call = SampleCall { kind, model, stream, prompt_words: 9, seed: 3, script, headers };
+        let call =
+            SampleCall { kind, model, stream, prompt_words: 9, max_tokens: None, seed: 3, script, headers };
         self.client.call(&call.bytes(&self.client.host(), None)).await
     }
 
@@ -181,6 +182,7 @@ async fn a_caller_that_leaves_in_mid_stream_is_not_booked_as_complete() {
         model: "claude-haiku-4-5",
         stream: true,
         prompt_words: 4,
+        max_tokens: None,
         seed: 1,
         script: "output-tokens=200;chunk-delay-ms=5".into(),
         headers: Vec::new(),

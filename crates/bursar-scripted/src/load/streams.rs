@@ -102,7 +102,16 @@ impl Streams {
             script.push_str(&format!(";chunk-delay-ms={}", self.frame_delay.as_millis()));
         }
         let (kind, model, seed) = (Kind::OpenAiChat, "gpt-4o-mini", number);
-        SampleCall { kind, model, stream: true, prompt_words: 12, seed, script, headers: Vec::new() }
+        SampleCall {
+            kind,
+            model,
+            stream: true,
+            prompt_words: 12,
+            max_tokens: None,
+            seed,
+            script,
+            headers: Vec::new(),
+        }
     }
 }
 

@@ -77,7 +77,8 @@ pub fn planned(number: u64, seed: u64) -> Planned {
         ("x-bursar-team", format!("team-{}", draw(13, 5))),
         ("x-bursar-app", "soak".to_owned()),
     ];
-    let call = SampleCall { kind, model, stream, prompt_words: 12, seed: number, script, headers };
+    let call =
+        SampleCall { kind, model, stream, prompt_words: 12, max_tokens: None, seed: number, script, headers };
     Planned { call, treatment }
 }
 

@@ -113,6 +113,7 @@ fn call(args: &Args) -> SampleCall {
         model: "gpt-4o-mini",
         stream: args.stream,
         prompt_words: 40,
+        max_tokens: None,
         seed: 1,
         script: format!("output-tokens={}", args.output_tokens),
         headers: vec![("x-bursar-team", "bench".to_owned())],
