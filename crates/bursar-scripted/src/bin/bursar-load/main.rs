@@ -3,6 +3,7 @@
 mod bench;
 mod gateway_process;
 mod provider;
+mod race;
 mod replay;
 mod soak;
 mod stage;
@@ -28,6 +29,8 @@ enum Command {
     Streams(streams::Args),
     /// Replay the real request traces
     Replay(replay::Args),
+    /// Race for one key's small budget at any gateway, and read in the provider's books what was spent
+    Race(race::Args),
     /// Send a long mix of calls, kill the gateway in its middle, and compare the two accounts of it
     Soak(soak::Args),
 }
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Streams(args) => streams::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Race(args) => race::run(&args),
         Command::Soak(args) => soak::run(&args),
     }
 }
