@@ -19,12 +19,19 @@ pub(crate) struct Gateway {
     config: PathBuf,
     folder: PathBuf,
     address: SocketAddr,
+    console: SocketAddr,
     child: Option<Child>,
 }
 
 impl Gateway {
-    /// Writes a configuration into `folder` whose only provider is the one at `provider`, in three dialects.
-    pub(crate) fn prepare(binary: &Path, folder: &Path, provider: &str) -> anyhow::Result<Gateway> {
+    /// Writes a configuration into `folder` whose only provider is the one at `provider`, in three dialects, with
+    /// `more` at its end.
+    pub(crate) fn prepare(
+        binary: &Path,
+        folder: &Path,
+        provider: &str,
+        more: &str,
+    ) -> anyhow::Result<Gateway> {
         if !binary.exists() {
             bail!(
                 "there is no gateway at {}; build it with: cargo build --release -p bursar",
@@ -43,15 +50,21 @@ impl Gateway {
                 "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n"
             )?;
         }
+        text.push_str(more);
         let config = folder.join("bursar.toml");
         std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
         let folder = folder.to_owned();
-        Ok(Gateway { binary: binary.to_owned(), config, folder, address, child: None })
+        Ok(Gateway { binary: binary.to_owned(), config, folder, address, console, child: None })
     }
 
     /// Where the gateway listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the control API listens.
+    pub(crate) fn console(&self) -> SocketAddr {
+        self.console
     }
 
     /// The process, while it runs.

@@ -7,6 +7,7 @@ mod race;
 mod replay;
 mod soak;
 mod stage;
+mod storm;
 mod streams;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ enum Command {
     Race(race::Args),
     /// Send a long mix of calls, kill the gateway in its middle, and compare the two accounts of it
     Soak(soak::Args),
+    /// Send many streams at once against budgets that cannot hold them all, and judge what was spent and refused
+    Storm(storm::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +46,6 @@ fn main() -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(&args),
         Command::Race(args) => race::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Storm(args) => storm::run(&args),
     }
 }

@@ -75,6 +75,15 @@ impl Drop for TempFolder {
 impl Stage {
     /// Starts the provider with `books`, and the gateway before it.
     pub(crate) fn set(args: &GatewayArgs, books: Books) -> anyhow::Result<Stage> {
+        let mut stage = Stage::set_up(args, books, "")?;
+        if let Some(gateway) = &mut stage.process {
+            gateway.start()?;
+        }
+        Ok(stage)
+    }
+
+    /// Starts the provider with `books`, and writes the configuration of a gateway before it, with `more` at its end.
+    pub(crate) fn set_up(args: &GatewayArgs, books: Books, more: &str) -> anyhow::Result<Stage> {
         let provider = ProviderThread::start(args.provider_port, books)?;
         let folder = std::env::temp_dir().join(format!("bursar-load-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
@@ -85,8 +94,7 @@ impl Stage {
             None => {
                 let url = format!("http://{}", provider.address);
                 let binary = std::path::absolute(&args.gateway)?;
-                let mut gateway = Gateway::prepare(&binary, &folder.path, &url)?;
-                gateway.start()?;
+                let gateway = Gateway::prepare(&binary, &folder.path, &url, more)?;
                 (gateway.address(), Some(gateway))
             }
         };
