@@ -141,8 +141,11 @@ pub fn call_for(row: &TraceRow, number: u64, frame_delay: Duration) -> SampleCal
     }
 }
 
+/// How long calls under way may take to end after a stop; the longest stream of a replay takes a fraction of it.
+const LONGEST_END: Duration = Duration::from_secs(3);
+
 /// Sends the rows in order, each at its time divided by the speed, and calls `progress` about ten times a second.
-/// Ends when all are answered, or soon after `stop` ends: calls under way are then dropped.
+/// Ends when all are answered. After `stop` nothing more is sent, and calls under way have [`LONGEST_END`] to end.
 pub async fn replay(
     rows: &[TraceRow],
     options: &ReplayOptions,
@@ -163,10 +166,10 @@ pub async fn replay(
         };
         let permit = tokio::select! {
             biased;
-            () = &mut stop => return state,
+            () = &mut stop => return ended(calls, state).await,
             permit = ready => permit,
         };
-        let Ok(permit) = permit else { return state };
+        let Ok(permit) = permit else { break };
         let call = call_for(row, number, options.frame_delay);
         let bytes = call.bytes(&client.host(), options.key.as_deref());
         let client = Arc::clone(&client);
@@ -185,7 +188,7 @@ pub async fn replay(
     loop {
         tokio::select! {
             biased;
-            () = &mut stop => break,
+            () = &mut stop => return ended(calls, state).await,
             next = calls.join_next() => match next {
                 Some(ended) => count(&mut state, ended.unwrap_or(false)),
                 None => break,
@@ -193,6 +196,18 @@ pub async fn replay(
         }
     }
     progress(&state);
+    state
+}
+
+/// Waits for calls under way, and drops those that take too long.
+async fn ended(mut calls: JoinSet<bool>, mut state: ReplayProgress) -> ReplayProgress {
+    let waiting = async {
+        while let Some(ended) = calls.join_next().await {
+            count(&mut state, ended.unwrap_or(false));
+        }
+    };
+    // Those that are dropped are neither answered nor failed.
+    let _ = tokio::time::timeout(LONGEST_END, waiting).await;
     state
 }
 

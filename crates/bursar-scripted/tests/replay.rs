@@ -51,13 +51,15 @@ async fn every_row_is_sent_once_with_the_sizes_of_the_trace() {
 }
 
 #[tokio::test]
-async fn a_replay_that_is_stopped_ends_at_once_and_says_how_far_it_came() {
-    let (address, _) = stage().await;
+async fn a_replay_that_is_stopped_lets_calls_under_way_end_and_says_how_far_it_came() {
+    let (address, books) = stage().await;
     let stop = tokio::time::sleep(Duration::from_millis(300));
     let rows = merged(sample().unwrap());
     let options = options(address, 1);
     let ended = tokio::time::timeout(Duration::from_secs(5), replay(&rows, &options, |_| {}, stop));
     let end = ended.await.unwrap();
     assert!(end.sent > 0 && end.sent < 200, "{end:?}");
+    assert_eq!((end.answered, end.failed), (end.sent, 0));
+    assert_eq!((books.totals().completed.calls, books.totals().cut.calls), (end.sent, 0));
     assert_eq!(end.total, 44_209);
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use bursar_console::problem::Problem;
+
 use crate::commands;
-use crate::commands::context::Context;
+use crate::commands::context::{Context, print_bytes};
 use crate::config::Config;
 
 /// The exit code of a command that could not do what it was asked. (2 is a command line that is not understood.)
@@ -15,7 +17,7 @@ pub(crate) const FAILED: u8 = 1;
 
 /// The control plane for what an enterprise spends on AI inference.
 #[derive(Debug, Parser)]
-#[command(name = "bursar", version, about, propagate_version = true, max_term_width = 100)]
+#[command(name = "bursar", version, propagate_version = true, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed or problems found, 2 the command line is not understood."
 )]
@@ -144,14 +146,40 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor(&args, &global),
         Command::Config(command) => commands::config::run(&command, &global),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "bursar", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "bursar", &mut script);
+            print_bytes(&script)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print_bytes(&page)?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// How this program was called, so that a line to paste works where `bursar` is not on the path.
+pub(crate) fn program() -> String {
+    std::env::args().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "bursar".to_owned())
+}
+
+/// An error and its causes for the person at the terminal. A cause that was told already is not told again.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    if let Some(problem) = error.downcast_ref::<Problem>()
+        && problem.title == "Bad value"
+    {
+        return format!("{}; --help says what can be given", problem.detail);
+    }
+    let mut text = error.to_string().trim_end().to_owned();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(cause.trim_end()) {
+            text = format!("{text}: {}", cause.trim_end());
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -161,5 +189,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent_in_itself() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_a_wrong_value_points_to_the_help() {
+        let missing = anyhow::Error::from(std::fs::read("/nowhere/at/all").unwrap_err());
+        let whole = format!("/nowhere: {missing}");
+        let told_once = told(&missing.context(whole).context("cannot start"));
+        assert_eq!(told_once, "cannot start: /nowhere: No such file or directory (os error 2)");
+        let wrong = anyhow::Error::from(Problem::bad_value("by", "\"colour\" is none of team, model"));
+        assert_eq!(told(&wrong), "by: \"colour\" is none of team, model; --help says what can be given");
     }
 }

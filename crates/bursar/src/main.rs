@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("bursar: {error:#}");
+            eprintln!("bursar: {}", cli::told(&error));
             ExitCode::from(cli::FAILED)
         }
     }

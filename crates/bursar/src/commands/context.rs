@@ -42,8 +42,13 @@ pub(crate) fn print_json(answer: &impl serde::Serialize) -> anyhow::Result<()> {
 
 /// Prints a text. A reader who has seen enough, such as `head`, is no error.
 pub(crate) fn print_text(text: &str) -> anyhow::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print_text`], for what others have rendered.
+pub(crate) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }

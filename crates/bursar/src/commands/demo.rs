@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bursar_scripted::books::Books;
+use bursar_console::shown::grouped;
+use bursar_scripted::books::{Books, Totals};
 use bursar_scripted::replay::{ReplayOptions, ReplayProgress, replay};
 use bursar_scripted::{ScriptedProvider, trace};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::cli::GlobalArgs;
+use crate::cli::{GlobalArgs, program};
 use crate::compose;
 use crate::config::Config;
 
@@ -166,17 +167,19 @@ fn greeting(at: &compose::Addresses, config: &Config) -> String {
          \nTry, in another terminal\n\
          \x20 curl http://{gateway}/v1/chat/completions -H 'content-type: application/json' \\\n\
          \x20   -d '{{\"model\":\"gpt-4o-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n\
-         \x20 bursar --folder {folder} spend --by team,model --since 1h\n\
+         \x20 {bursar} --folder {folder} spend --by team,model --since 1h\n\
          \nReplaying real request traces; Ctrl-C ends it\n",
         version = env!("CARGO_PKG_VERSION"),
         gateway = at.gateway,
         console = at.console,
+        bursar = program(),
     )
 }
 
 fn summary(replayed: &Replayed, args: &DemoArgs) -> String {
     let ReplayProgress { sent, answered, failed, .. } = replayed.progress;
     let how = if replayed.interrupted { "interrupted" } else { "done" };
+    let (sent, answered, failed) = (grouped(sent), grouped(answered), grouped(failed));
     format!("Replay {how} at {}× speed: {sent} sent, {answered} answered, {failed} failed", args.speed)
 }
 
@@ -187,14 +190,19 @@ fn comparison(books: &Books, config: &Config) -> anyhow::Result<String> {
     let folder = config.store.folder.display();
     Ok(format!(
         "The provider's own books: {}\nBursar's account:         {account}\n\
-         Look closer: bursar --folder {folder} spend --by team,model --since 1h",
-        totals(books)
+         Look closer: {bursar} --folder {folder} spend --by team,model --since 1h",
+        totals(&books.totals()),
+        bursar = program()
     ))
 }
 
-fn totals(books: &Books) -> String {
-    let sums = books.totals().completed;
-    format!("${} for {} completed calls", bursar_core::Money::from_nanos(sums.cost_nanos), sums.calls)
+fn totals(books: &Totals) -> String {
+    let cost = bursar_core::Money::from_nanos(books.completed.cost_nanos);
+    let cut = match books.cut.calls {
+        0 => String::new(),
+        calls => format!(", and {} that were cut off", grouped(calls)),
+    };
+    format!("${cost} for {} completed calls{cut}", grouped(books.completed.calls))
 }
 
 #[cfg(test)]
@@ -208,6 +216,16 @@ mod tests {
         let refused = clear(folder.path()).unwrap_err().to_string();
         assert!(refused.contains("left alone"), "{refused}");
         assert!(folder.path().join("precious").exists());
+    }
+
+    #[test]
+    fn the_providers_books_say_what_was_cut_off() {
+        let mut totals = Totals::default();
+        totals.completed.calls = 12_411;
+        totals.completed.cost_nanos = 31_865_144_170;
+        assert_eq!(super::totals(&totals), "$31.86514417 for 12,411 completed calls");
+        totals.cut.calls = 2;
+        assert!(super::totals(&totals).ends_with("calls, and 2 that were cut off"));
     }
 
     #[test]

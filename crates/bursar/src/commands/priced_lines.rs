@@ -12,6 +12,9 @@ pub(super) fn money(amount: Option<&str>) -> String {
 
 /// A line per meter, with the total under them.
 pub(super) fn table(priced: &PricedAnswer) -> String {
+    if priced.lines.is_empty() {
+        return format!("nothing is metered; total {}\n", money(priced.total.as_deref()));
+    }
     let columns = [
         text("meter"),
         number("units"),
