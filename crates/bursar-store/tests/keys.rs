@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use bursar_core::{Attribution, LabelField, LabelPolicy};
+use bursar_core::{Attribution, KeyId, LabelField, LabelPolicy};
 use bursar_store::{KeyDirectory, KeySpec, Store, StoreError};
 use fixture::{attempt, noon, options, record};
 
@@ -111,12 +111,15 @@ fn the_last_use_of_a_key_is_written_down_by_and_by() {
     store.open_attempt(&attempt(1)).unwrap();
     store.settle(&record(1)).unwrap();
     let keys = store.keys();
-    let (_, secret) = keys.create(KeySpec::default(), noon()).unwrap();
+    let (used, secret) = keys.create(KeySpec::default(), noon()).unwrap();
+    let (unused, _) = keys.create(KeySpec::default(), noon()).unwrap();
     keys.note_use(secret.reveal(), noon().plus_micros(3));
-    let written = || keys.list().unwrap()[0].last_used_at == Some(noon().plus_micros(3));
+    let last_used = |id: &KeyId| keys.list().unwrap().into_iter().find(|k| k.id == *id).unwrap().last_used_at;
+    let written = || last_used(&used.id) == Some(noon().plus_micros(3));
     let in_time = (0..250).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
         written()
     });
     assert!(in_time, "the use is not written down within 5 s");
+    assert_eq!(last_used(&unused.id), None, "a key that was never used has no last use");
 }

@@ -190,8 +190,9 @@ impl KeyDirectory {
     pub(crate) fn write_last_used(&self, db: &Connection) -> rusqlite::Result<()> {
         let snapshot = self.shared.snapshot.load();
         let is_due = |e: &&Entry| {
-            let used = e.used.load(Ordering::Relaxed);
-            used.saturating_sub(USE_GRAIN) >= e.written.load(Ordering::Relaxed)
+            let (used, written) = (e.used.load(Ordering::Relaxed), e.written.load(Ordering::Relaxed));
+            // A key that was never used has no moment to write down.
+            used > written && used.saturating_sub(USE_GRAIN) >= written
         };
         let due: Vec<&Entry> = snapshot.by_hash.values().filter(is_due).collect();
         if due.is_empty() {
