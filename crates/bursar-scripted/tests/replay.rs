@@ -53,9 +53,9 @@ async fn every_row_is_sent_once_with_the_sizes_of_the_trace() {
 #[tokio::test]
 async fn a_replay_that_is_stopped_lets_calls_under_way_end_and_says_how_far_it_came() {
     let (address, books) = stage().await;
-    let stop = tokio::time::sleep(Duration::from_millis(300));
     let rows = merged(sample().unwrap());
     let options = options(address, 1);
+    let stop = tokio::time::sleep(Duration::from_millis(300));
     let ended = tokio::time::timeout(Duration::from_secs(5), replay(&rows, &options, |_| {}, stop));
     let end = ended.await.unwrap();
     assert!(end.sent > 0 && end.sent < 200, "{end:?}");
