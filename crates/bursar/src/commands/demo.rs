@@ -137,7 +137,9 @@ async fn replay_traces(args: &DemoArgs, gateway: SocketAddr) -> anyhow::Result<R
         }
     };
     let progress = replay(&rows, &options, |now| show(&bar, now), stop).await;
-    bar.finish();
+    show(&bar, &progress);
+    // `finish` would fill the bar of a replay that was interrupted.
+    bar.abandon();
     let interrupted = *interrupted.borrow();
     Ok(Replayed { progress, interrupted })
 }
