@@ -9,7 +9,9 @@
 //! * [`KeyDirectory`]: virtual keys.
 //! * [`BudgetDirectory`]: budgets, and the ledger of what is held and spent of them.
 //! * [`BudgetDoc`]: a budget as people write it.
+//! * [`Outbox`]: what is to be told about budgets, kept until it is told.
 
+mod alerts;
 mod attempt;
 mod budgets;
 mod codec;
@@ -30,6 +32,9 @@ mod store;
 mod usage_log;
 mod writer;
 
+pub use alerts::{
+    Alert, AlertQuery, Delivery, DeliveryState, DueDelivery, NewAlert, Outbox, Silence, StoredAlert,
+};
 pub use attempt::{InFlight, OpenAttempt, Recovery};
 pub use budgets::{
     AmountDoc, BudgetDirectory, BudgetDoc, BudgetDocError, BudgetDocErrors, BudgetError, BudgetOrigin,

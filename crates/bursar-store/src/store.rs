@@ -10,6 +10,7 @@ use std::time::Duration;
 use bursar_core::budget::BudgetName;
 use bursar_core::{MeteredUsage, RecordId, UsageRecord};
 
+use crate::alerts::Outbox;
 use crate::attempt::{OpenAttempt, Recovery};
 use crate::budgets::{Applied, BeginningDirectory, BudgetDirectory, Follower};
 use crate::drain::Drain;
@@ -48,6 +49,7 @@ struct Inner {
     progress: Arc<Progress>,
     keys: KeyDirectory,
     budgets: BudgetDirectory,
+    outbox: Outbox,
     patience: Duration,
     writer: Mutex<Option<JoinHandle<()>>>,
     _lock: FolderLock,
@@ -164,6 +166,12 @@ impl Store {
         self.inner.budgets.clone()
     }
 
+    /// The outbox of alerts.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        self.inner.outbox.clone()
+    }
+
     /// Folds the cubes from the usage log again. Blocks for as long as that takes; records go on being journalled.
     ///
     /// # Errors
@@ -213,7 +221,8 @@ impl Inner {
             .spawn(move || writer.run())
             .map_err(|e| StoreError::of_file(&folder, e))?;
         let writer = Mutex::new(Some(thread));
-        Ok(Inner { folder, journal, progress, keys, budgets, patience, writer, _lock: lock })
+        let outbox = Outbox::of(&folder);
+        Ok(Inner { folder, journal, progress, keys, budgets, outbox, patience, writer, _lock: lock })
     }
 
     fn flush(&self) -> Result<(), StoreError> {

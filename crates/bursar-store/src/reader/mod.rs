@@ -20,7 +20,7 @@ use crate::usage_log::{self, COLUMNS, request_bytes};
 /// A read-only view of a data folder. It sees what is in the database: a settled record is there about 50 ms
 /// after its settlement. It never blocks the writer.
 pub struct Reader {
-    db: Connection,
+    pub(crate) db: Connection,
     folder: PathBuf,
 }
 
@@ -133,7 +133,7 @@ impl Reader {
     }
 
     /// The same result with failures of the database told apart.
-    fn named<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn named<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         result.map_err(|e| match e {
             StoreError::Database(e) => StoreError::of_database(&database::path_of(&self.folder), e),
             other => other,
