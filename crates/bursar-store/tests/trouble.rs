@@ -177,7 +177,7 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
         KeyDirectory::open(folder.path()).err().unwrap(),
     ];
     for error in errors {
-        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 3, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 4, .. }), "{error}");
         assert!(error.to_string().contains("newer Bursar"), "{error}");
     }
     assert_eq!(fs::read(&path).unwrap(), before);
