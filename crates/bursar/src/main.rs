@@ -1,5 +1,8 @@
 //! The Bursar command line: one binary that serves, reads and explains.
 
+// `print!` panics on a closed pipe; `commands::context::print_text` does not.
+#![deny(clippy::print_stdout)]
+
 mod cli;
 mod commands;
 mod compose;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
+use super::context::print_text;
 use super::doctor::{Finding, Severity};
 use crate::cli::GlobalArgs;
 use crate::config::{Config, DEFAULT_FILE};
@@ -39,7 +40,7 @@ pub(crate) fn run(command: &ConfigCommand, global: &GlobalArgs) -> anyhow::Resul
 
 fn init(file: &Path, force: bool) -> anyhow::Result<ExitCode> {
     if file == Path::new("-") {
-        std::io::stdout().write_all(TEMPLATE.as_bytes())?;
+        print_text(TEMPLATE)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut options = std::fs::OpenOptions::new();
@@ -53,14 +54,14 @@ fn init(file: &Path, force: bool) -> anyhow::Result<ExitCode> {
         .open(file)
         .with_context(|| format!("cannot write {}; --force writes over a file", file.display()))?;
     target.write_all(TEMPLATE.as_bytes())?;
-    println!("wrote {}; start with: bursar serve --config {}", file.display(), file.display());
+    print_text(&format!("wrote {0}; start with: bursar serve --config {0}\n", file.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(global: &GlobalArgs) -> anyhow::Result<ExitCode> {
     match Config::load(global.config_file(), &|name| std::env::var(name).ok()) {
         Ok(config) => {
-            report_good(&config, global.json());
+            report_good(&config, global.json())?;
             Ok(ExitCode::SUCCESS)
         }
         Err(problems) if global.json() => {
@@ -68,7 +69,7 @@ fn check(global: &GlobalArgs) -> anyhow::Result<ExitCode> {
                 .iter()
                 .map(|p| serde_json::json!({ "field": p.path, "message": p.message }))
                 .collect();
-            println!("{}", serde_json::json!({ "ok": false, "problems": list }));
+            print_text(&format!("{}\n", serde_json::json!({ "ok": false, "problems": list })))?;
             Ok(ExitCode::from(crate::cli::FAILED))
         }
         Err(problems) => Err(problems.into()),
@@ -120,13 +121,13 @@ fn problem(problem: &crate::config::Problem) -> Finding {
     }
 }
 
-fn report_good(config: &Config, json: bool) {
+fn report_good(config: &Config, json: bool) -> anyhow::Result<()> {
     let names: Vec<&str> = config.providers.iter().map(|p| p.name.as_str()).collect();
     if json {
-        println!("{}", serde_json::json!({ "ok": true, "problems": [], "providers": names }));
+        print_text(&format!("{}\n", serde_json::json!({ "ok": true, "problems": [], "providers": names })))
     } else {
         let file = config.file.as_deref().map_or("no file, defaults".to_owned(), |f| f.display().to_string());
-        println!("configuration is good ({file}); providers: {}", names.join(", "));
+        print_text(&format!("configuration is good ({file}); providers: {}\n", names.join(", ")))
     }
 }
 

@@ -11,7 +11,7 @@ use bursar_store::{Dimension, Reader, SpendQuery};
 use clap::Args;
 use serde::Serialize;
 
-use super::context::{Context, print_json};
+use super::context::{Context, print_json, print_text};
 use super::table::plain;
 
 /// Free disk space under which the store is in danger.
@@ -63,7 +63,7 @@ pub(crate) fn run(_args: &DoctorArgs, before: Vec<Finding>, context: &Context) -
     if context.json {
         print_json(&Report { ok, findings: &findings })?;
     } else {
-        print!("{}", text(&findings));
+        print_text(&text(&findings))?;
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -10,7 +10,7 @@ use bursar_console::registry;
 use bursar_store::KeyDirectory;
 use clap::{Args, Subcommand};
 
-use super::context::{Context, print_json};
+use super::context::{Context, print_json, print_text};
 use super::table::{plain, render, text};
 
 /// What to do with virtual keys.
@@ -134,7 +134,7 @@ fn list(context: &Context) -> anyhow::Result<ExitCode> {
     if context.json {
         print_json(&answer)?;
     } else {
-        print!("{}", list_text(&answer));
+        print_text(&list_text(&answer))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -144,7 +144,7 @@ fn show(args: &KeyArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if context.json {
         print_json(&key)?;
     } else {
-        print!("{}", key_text(&key));
+        print_text(&key_text(&key))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -160,7 +160,7 @@ fn revoke(args: &RevokeArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if context.json {
         print_json(&key)?;
     } else {
-        println!("{} is revoked; calls with it are refused from now on.", key.id);
+        print_text(&format!("{} is revoked; calls with it are refused from now on.\n", key.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -169,7 +169,7 @@ fn rotate(args: &RotateArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let body = RotateKeyBody { overlap: Some(args.overlap.clone()) };
     let created = registry::rotate(&directory(context)?, &args.id, &body, context.now())?;
     if !context.json {
-        println!("{} stays good for {} beside the new key.\n", args.id, args.overlap);
+        print_text(&format!("{} stays good for {} beside the new key.\n\n", args.id, args.overlap))?;
     }
     print_created(&created, args.gateway.as_deref(), context)
 }
@@ -198,7 +198,7 @@ fn print_created(
         print_json(created)?;
     } else {
         let gateway = gateway.map_or_else(|| gateway_of(&context.folder), str::to_owned);
-        print!("{}", created_text(created, &gateway));
+        print_text(&created_text(created, &gateway))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use bursar_core::Timestamp;
 use bursar_store::{Reader, SpendQuery};
 use clap::Args;
 
-use super::context::{Context, print_json};
+use super::context::{Context, print_json, print_text};
 use super::filters::{self, FilterArgs, RangeArgs};
 use super::table::{Column, number, render, text};
 
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &SpendArgs, context: &Context) -> anyhow::Result<ExitCod
     if context.json {
         print_json(&answer)?;
     } else if args.csv {
-        print!("{}", csv(&answer)?);
+        print_text(&csv(&answer)?)?;
     } else {
-        print!("{}", human(&answer));
+        print_text(&human(&answer))?;
     }
     Ok(ExitCode::SUCCESS)
 }
