@@ -338,6 +338,7 @@ fn choose(shared: &Shared, admitted: &Admitted, model: Option<&str>) -> Result<R
         dialect: admitted.dialect,
         named: admitted.named.as_deref(),
         model,
+        path: &admitted.path,
     };
     route::choose(&shared.config.providers, &wanted)
 }

@@ -1,6 +1,6 @@
 //! Which provider a request goes to, and which come after it.
 
-use bursar_wire::{Dialect, ErrorKind, Surface};
+use bursar_wire::{Dialect, ErrorKind, Surface, Vendor};
 
 use crate::config::ProviderConfig;
 use crate::error::{Refusal, refuse};
@@ -23,16 +23,25 @@ pub(crate) struct Wanted<'a> {
     /// The provider that the path names.
     pub(crate) named: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
+    /// The path, without a provider's name.
+    pub(crate) path: &'a str,
 }
 
-/// Chooses: the provider that the path names; that of the model's prefix; the first that prefers the model; the
-/// first that speaks the dialect. Behind it stand its fallbacks, in order.
+/// Chooses: the provider that the path names; Azure for a path that only Azure has; the first that prefers the
+/// model; that of the model's prefix; the first that speaks the dialect. Behind it stand its fallbacks, in order.
 pub(crate) fn choose(providers: &[ProviderConfig], wanted: &Wanted<'_>) -> Result<Route, Refusal> {
     if let Some(name) = wanted.named {
         let Some(index) = providers.iter().position(|p| p.name == name) else {
             return Err(unknown_provider(providers, name));
         };
         return Ok(route(providers, index, None, format!("the path names provider {name}")));
+    }
+    if wanted.path.starts_with("/openai/deployments/")
+        && let Some(index) = providers.iter().position(|p| p.vendor == Vendor::Azure)
+    {
+        let reason =
+            format!("the path is one of Azure's, and {} is the first of its kind", providers[index].name);
+        return Ok(route(providers, index, None, reason));
     }
     let speaks = |p: &ProviderConfig| p.speaks(wanted.dialect);
     let model = wanted.model.unwrap_or_default();
@@ -77,7 +86,6 @@ fn route(providers: &[ProviderConfig], first: usize, bare_model: Option<String>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bursar_wire::Vendor;
 
     fn providers() -> Vec<ProviderConfig> {
         let provider = |name: &str, vendor| ProviderConfig::new(name, vendor, "http://127.0.0.1:1");
@@ -90,7 +98,7 @@ mod tests {
     }
 
     fn chosen(model: &str, named: Option<&str>, surface: Surface) -> Route {
-        let wanted = Wanted { surface, dialect: surface.dialect(), named, model: Some(model) };
+        let wanted = Wanted { surface, dialect: surface.dialect(), named, model: Some(model), path: "" };
         choose(&providers(), &wanted).unwrap()
     }
 
@@ -110,8 +118,8 @@ mod tests {
     #[test]
     fn the_path_decides_before_the_model_and_an_unknown_name_says_what_there_is() {
         assert_eq!(chosen("gpt-5", Some("groq"), Surface::OpenAiChat).providers, [2]);
-        let wanted =
-            Wanted { surface: Surface::Other, dialect: Dialect::OpenAi, named: Some("x"), model: None };
+        let (surface, dialect) = (Surface::Other, Dialect::OpenAi);
+        let wanted = Wanted { surface, dialect, named: Some("x"), model: None, path: "" };
         assert!(
             choose(&providers(), &wanted).unwrap_err().message.contains("openai, azure, groq, anthropic")
         );

@@ -46,6 +46,11 @@ impl Provider {
         (0..count).map(|i| (turn + i) % count).find(healthy).unwrap_or(turn % count)
     }
 
+    /// Whether all of its endpoints rest after failures.
+    pub(crate) fn rests(&self) -> bool {
+        self.endpoints.iter().all(|target| target.health.rests())
+    }
+
     /// Whether its credential may stand in the query's `key`.
     pub(crate) fn speaks_gemini(&self) -> bool {
         self.config.speaks(bursar_wire::Dialect::Gemini)

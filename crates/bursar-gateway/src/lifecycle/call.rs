@@ -64,6 +64,10 @@ pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<Ga
     for (place, &index) in plan.route.providers.iter().enumerate() {
         let provider = &shared.providers[index];
         turn.others = place + 1 < plan.route.providers.len();
+        if turn.others && provider.rests() {
+            turn.why = Some(format!("fallback: provider {} rests after failures", provider.config.name));
+            continue;
+        }
         for retry in 0..=provider.config.retries {
             turn.retry = retry;
             let failed = match attempt(shared, &plan, provider, &mut turn).await {

@@ -35,6 +35,12 @@ impl Health {
             && self.rests_until.compare_exchange(until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether it rests at this moment, without taking the probe's place.
+    pub(crate) fn rests(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) >= FAILURES
+            && clock() < self.rests_until.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn succeeded(&self) {
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
@@ -57,11 +63,11 @@ mod tests {
     fn an_endpoint_rests_after_failures_in_a_row_and_one_success_wakes_it() {
         let health = Health::default();
         for _ in 0..FAILURES {
-            assert!(health.is_open_for_calls());
+            assert!(health.is_open_for_calls() && !health.rests());
             health.failed();
         }
-        assert!(!health.is_open_for_calls());
+        assert!(!health.is_open_for_calls() && health.rests());
         health.succeeded();
-        assert!(health.is_open_for_calls());
+        assert!(health.is_open_for_calls() && !health.rests());
     }
 }

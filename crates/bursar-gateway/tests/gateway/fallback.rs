@@ -111,3 +111,26 @@ async fn when_all_fail_the_last_ones_answer_is_passed_on() {
     assert_eq!((answer.status(), answer.text().as_str()), (529, r#"{"from":1}"#));
     assert_eq!(story(&rig, answer.head.request_id()).await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_provider_that_rests_after_failures_is_passed_over_while_there_is_another() {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let second = Provider::bind().await;
+    let mut first = ProviderConfig { retries: 0, ..ProviderConfig::new("openai", Vendor::OpenAi, &gone) };
+    first.fallback = vec!["local".to_owned()];
+    let local = ProviderConfig::new("local", Vendor::Other, &second.base_url());
+    let rig = Setup::of(vec![first, local]).start().await;
+    let mut stories = Vec::new();
+    for _ in 0..6 {
+        let mut wire = rig.connect().await;
+        wire.send(post(CHAT_PATH, &[], CHAT)).await;
+        second.request().await.answer(200, &[JSON, "connection: close"], CHAT_ANSWER).await;
+        stories.push(rig.records(wire.answer().await.head.request_id()).await);
+    }
+    assert!(stories[..5].iter().all(|records| records.len() == 2), "the first provider is tried five times");
+    let [only] = stories[5].as_slice() else { panic!("{:?}", stories[5]) };
+    assert_eq!(only.provider, "local");
+    assert!(only.reasons.iter().any(|r| r.contains("openai rests")), "{:?}", only.reasons);
+}

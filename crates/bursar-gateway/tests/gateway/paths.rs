@@ -52,6 +52,19 @@ async fn azures_deployments_and_versions_pass_and_openais_paths_stand_under_open
 }
 
 #[tokio::test]
+async fn a_path_of_azures_goes_to_azure_though_another_takes_models_of_that_name() {
+    let provider = Provider::bind().await;
+    let mut openai = ProviderConfig::new("openai", Vendor::OpenAi, &format!("{}/not", provider.base_url()));
+    openai.models = vec!["gpt-*".to_owned()];
+    let azure = ProviderConfig::new("azure", Vendor::Azure, &provider.base_url());
+    let rig = Setup::of(vec![openai, azure]).start().await;
+    let path = "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-06-01";
+    let (exchange, answer) = asked(&rig, &provider, post(path, &[], r#"{"messages":[]}"#)).await;
+    assert_eq!(exchange.line, line(path));
+    assert_eq!(rig.record(&answer).await.provider, "azure");
+}
+
+#[tokio::test]
 async fn a_base_urls_own_path_stands_before_the_dialects() {
     let provider = Provider::bind().await;
     let url = format!("{}/api/openai/", provider.base_url());

@@ -107,14 +107,29 @@ pub(crate) fn from_environment(env: Environment<'_>) -> Vec<ProviderSection> {
 fn discover(kind: &'static KnownProvider, env: Environment<'_>) -> Option<ProviderSection> {
     let has_value = |name: &&&str| env(name).is_some_and(|v| !v.trim().is_empty());
     let variable = kind.key_variables.iter().find(has_value);
-    let url = kind.url_variable.and_then(env).or_else(|| kind.base_url.map(str::to_owned))?;
-    if variable.is_none() && !kind.always {
+    let named_url = kind.url_variable.filter(|name| has_value(&name)).and_then(env);
+    let needs_none = kind.key_variables.is_empty() && named_url.is_some();
+    if variable.is_none() && !kind.always && !needs_none {
         return None;
     }
+    let url = named_url.map(|url| as_url(&url, kind)).or_else(|| kind.base_url.map(str::to_owned))?;
     let mut provider = ProviderSection::of_kind(kind);
     provider.base_urls = vec![url.trim_end_matches('/').to_owned()];
     provider.api_keys = variable.map(|name| SecretSource::Env((*name).to_owned())).into_iter().collect();
     Some(provider)
+}
+
+/// A variable may hold a mere host, as Ollama's own does: scheme and port are then those of the usual base URL.
+fn as_url(given: &str, kind: &KnownProvider) -> String {
+    let given = given.trim();
+    if given.contains("://") {
+        return given.to_owned();
+    }
+    let usual = kind.base_url.unwrap_or("https://");
+    let (scheme, place) = usual.split_once("://").unwrap_or(("https", ""));
+    let port = place.rsplit_once(':').map_or(String::new(), |(_, port)| format!(":{port}"));
+    let has_port = given.rsplit_once(':').is_some_and(|(_, end)| end.parse::<u16>().is_ok());
+    format!("{scheme}://{given}{}", if has_port { "" } else { &port })
 }
 
 #[cfg(test)]
@@ -141,5 +156,19 @@ mod tests {
         let env = |name: &str| (name == "OPENAI_API_KEY").then(String::new);
         let openai = from_environment(&env).into_iter().find(|p| p.name == "openai").unwrap();
         assert!(openai.api_keys.is_empty());
+    }
+
+    #[test]
+    fn ollamas_host_brings_it_with_or_without_scheme_and_port() {
+        for (host, url) in [
+            ("http://gpu:8080/", "http://gpu:8080"),
+            ("0.0.0.0", "http://0.0.0.0:11434"),
+            ("gpu:8080", "http://gpu:8080"),
+        ] {
+            let env = |name: &str| (name == "OLLAMA_HOST").then(|| host.to_owned());
+            let found = from_environment(&env).into_iter().find(|p| p.name == "ollama").unwrap();
+            assert_eq!((found.base_urls[0].as_str(), found.api_keys.len()), (url, 0), "{host}");
+        }
+        assert!(from_environment(&|_| None).iter().all(|p| p.name != "ollama"));
     }
 }
