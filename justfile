@@ -27,6 +27,21 @@ soak:
     cargo build --release -p bursar -p bursar-scripted
     target/release/bursar-load soak
 
+# A million seeded schedules of the budgets' ledger, every invariant checked after every event
+simulate schedules="1000000":
+    cargo run --release -p bursar-core --example simulate_ledger -- {{schedules}}
+
+# A thousand streams at once against budgets that cannot hold them all: overspend, false refusals, what stays held
+storm:
+    cargo build --release -p bursar -p bursar-scripted
+    target/release/bursar-load storm --mode refuse
+    target/release/bursar-load storm --mode clamp
+    target/release/bursar-load storm --mode clamp --kills 2
+
+# The same race for one key's budget through LiteLLM's proxy and through Bursar
+race budget="0.01":
+    bench/litellm/run {{budget}}
+
 # Every fuzz target for five minutes
 fuzz seconds="300":
     fuzz/run {{seconds}}
