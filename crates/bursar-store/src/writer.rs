@@ -18,6 +18,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// The first and the longest wait after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
+/// So many bytes of the journal are taken in a few milliseconds.
+const CLOSE: u64 = 64 * 1024;
+/// How often it is tried to come that close.
+const CLOSE_TRIES: u32 = 8;
+
 /// What the writer is asked to do beside taking the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
@@ -176,27 +181,52 @@ impl Intake {
         &self.drain.db
     }
 
-    /// Takes what waits, up to where the journal ends now, for a tick at most: other duties wait meanwhile.
+    /// Takes what waits, up to where the journal ends now, for a tick at most, or until somebody asks for something
+    /// else: other duties wait meanwhile.
     fn catch_up(&mut self) -> Result<(), StoreError> {
         let end = self.journal.look(Position::default(), Duration::ZERO).end;
         self.take(end, Instant::now() + TICK)
     }
 
+    /// Takes what waits until little is left, so that what is left can be taken while others wait; `false` where
+    /// records come as fast as they are taken.
+    pub(crate) fn come_close(&mut self) -> Result<bool, StoreError> {
+        for _ in 0..CLOSE_TRIES {
+            if self.journal.counts().1 <= CLOSE {
+                return Ok(true);
+            }
+            let end = self.journal.look(Position::default(), Duration::ZERO).end;
+            let until = Instant::now() + TICK;
+            while self.drain.position() < end && Instant::now() < until {
+                self.take_one(end)?;
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes everything before a place.
     pub(crate) fn take_until(&mut self, end: Position) -> Result<(), StoreError> {
         while self.drain.position() < end {
-            self.take(end, Instant::now() + TICK)?;
+            self.take_one(end)?;
         }
         Ok(())
     }
 
     fn take(&mut self, end: Position, until: Instant) -> Result<(), StoreError> {
         while self.drain.position() < end && Instant::now() < until {
-            let taken = self.drain.take_piece(end)?;
-            self.journal.drained(taken.bytes);
-            self.go_on(taken, end)?;
-            self.progress.took(self.drain.position());
+            self.take_one(end)?;
+            if self.progress.is_asked() {
+                break;
+            }
         }
+        Ok(())
+    }
+
+    fn take_one(&mut self, end: Position) -> Result<(), StoreError> {
+        let taken = self.drain.take_piece(end)?;
+        self.journal.drained(taken.bytes);
+        self.go_on(taken, end)?;
+        self.progress.took(self.drain.position());
         Ok(())
     }
 
@@ -260,6 +290,11 @@ impl Progress {
     fn wanted(&self, duty: Duty) -> Option<u64> {
         let asked = &self.state().duties[duty as usize];
         (asked.wanted > asked.served).then_some(asked.wanted)
+    }
+
+    /// Whether somebody waits for a duty.
+    fn is_asked(&self) -> bool {
+        self.state().duties.iter().any(|asked| asked.wanted > asked.served)
     }
 
     /// Asks for a duty without waiting for it.

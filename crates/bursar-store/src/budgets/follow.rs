@@ -174,7 +174,7 @@ impl Follower {
     /// Adds up a batch of what is begun, and defines the budgets after the last one.
     pub(crate) fn step(&mut self, intake: &mut Intake) -> Result<(), StoreError> {
         let Some(backfill) = &mut self.backfill else { return Ok(()) };
-        if backfill.fold.step(intake.db())? {
+        if backfill.fold.step(intake.db())? || !intake.come_close()? {
             return Ok(());
         }
         let mut ledger = self.directory.lock();
