@@ -198,7 +198,7 @@ impl Live {
         self.timings.total_us = Some(micros_since(self.arrived));
         let book = self.shared.prices.load();
         let record = self.record(end, usage, &book);
-        observe::settled(&record, &book);
+        observe::settled(&record, &book, &self.shared.warned);
         if self.journalled
             && let Err(error) = self.shared.store.settle(&record)
         {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use bursar_core::{Attribution, KeyId, LabelPolicy, RequestId};
+use bursar_core::{Attribution, KeyId, LabelPolicy, PriceQuery, PriceView, RequestId};
 use bursar_prices::PriceBook;
 use bursar_store::Store;
 use bursar_wire::{Dialect, ErrorKind, Labels, RequestView, Surface};
@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use crate::config::{GatewayConfig, UnpricedPolicy};
 use crate::error::{Refusal, refuse, respond, told};
 use crate::identify::{self, Principal};
+use crate::observe::Warned;
 use crate::relay::GatewayBody;
 use crate::route::{self, Route, Wanted};
 use crate::upstream::Provider;
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) prices: Arc<ArcSwap<PriceBook>>,
     pub(crate) in_flight: InFlightCount,
+    pub(crate) warned: Warned,
     requests: AtomicUsize,
     cut_off: AtomicBool,
 }
@@ -90,6 +92,7 @@ impl Shared {
             store,
             prices,
             in_flight: InFlightCount::default(),
+            warned: Warned::default(),
             requests: AtomicUsize::new(0),
             cut_off: AtomicBool::new(false),
         }
@@ -355,8 +358,21 @@ fn check_price(
         return Ok(());
     }
     let model = route.bare_model.as_deref().or(view.model.as_deref()).unwrap_or_default();
-    let prices = shared.prices.load();
-    let is_priced = |index: usize| prices.knows(&shared.config.providers[index].price_as, model);
+    let (prices, now) = (shared.prices.load(), attempt::now());
+    let tier = view.service_tier.as_deref().and_then(plan::tier_of).unwrap_or_default();
+    let is_priced = |index: usize| {
+        let config = &shared.config.providers[index];
+        prices.prices_calls(&PriceQuery {
+            provider: &config.price_as,
+            model,
+            region: config.endpoints.first().and_then(|e| e.region.as_deref()),
+            tier,
+            context_tokens: 0,
+            at: now,
+            known_at: now,
+            view: PriceView::Contracted,
+        })
+    };
     let provider = &shared.config.providers[route.providers[0]];
     if is_priced(route.providers[0]) {
         route.providers.retain(|&index| is_priced(index));
@@ -365,7 +381,10 @@ fn check_price(
     Err(Box::new(
         refuse(
             ErrorKind::Unpriced,
-            format!("The price of {model:?} at {} is not known, and such calls are refused.", provider.name),
+            format!(
+                "The price of {model:?} at {} in tier {tier} is not known or in dispute, and such calls are refused.",
+                provider.name
+            ),
         )
         .with_hint(format!(
             "Give it one: bursar prices override {}/{model} …; or set gateway.unpriced = \"allow\".",

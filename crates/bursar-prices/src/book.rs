@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bursar_core::{PriceList, PriceRow};
+use bursar_core::{Meter, PriceList, PriceQuery, PriceRow};
 use sha2::{Digest as _, Sha256};
 
 use crate::embedded;
@@ -64,6 +64,24 @@ impl PriceBook {
     pub fn knows(&self, provider: &str, model: &str) -> bool {
         self.list.rows_of(provider, model).next().is_some()
     }
+
+    /// Whether a call would have a known price: a row answers the question, and neither what goes in nor what comes
+    /// out is in dispute there. A dispute about a rarer meter, such as searches, does not count: the calls that use
+    /// it stay unpriced, the others have a price.
+    #[must_use]
+    pub fn prices_calls(&self, query: &PriceQuery<'_>) -> bool {
+        self.list.find(query).is_ok_and(|row| {
+            let settled = |meter| row.conflicts.iter().all(|c| c.meter != meter);
+            let has_price = row.prices.iter().any(|(meter, _)| row.undisputed(meter).is_some());
+            has_price && settled(Meter::Input) && settled(Meter::Output)
+        })
+    }
+
+    /// The name under which the list keeps a model of a provider: of names that mean the same model, one.
+    #[must_use]
+    pub fn listed_name<'a>(&'a self, provider: &str, model: &'a str) -> Option<&'a str> {
+        self.list.rows_of(provider, model).next().map(|row| row.model.as_str())
+    }
 }
 
 fn contents_of<N: AsRef<str>, T: AsRef<str>>(
@@ -89,6 +107,7 @@ fn digest(rows: &[PriceRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bursar_core::{PriceView, ServiceTier, Timestamp};
 
     const HOUSE: &str = r#"
         format = 1
@@ -110,6 +129,49 @@ mod tests {
         for (provider, model) in [("house", "house-small"), ("house", "house"), ("openai", "house-large")] {
             assert!(!book.knows(provider, model), "{provider}/{model}");
         }
+    }
+
+    #[test]
+    fn a_model_whose_input_or_output_is_in_dispute_has_no_known_price_and_one_of_a_rarer_meter_has() {
+        let with = |meter: &str| {
+            let conflict = format!(
+                "\n[[row.conflict]]\nmeter = \"{meter}\"\nprice = \"9\"\nsource = \"another list\"\n"
+            );
+            PriceBook::from_files([("house.toml", HOUSE.trim_end().to_owned() + &conflict)]).unwrap()
+        };
+        let at = Timestamp::from_date(2026, 8, 1).unwrap();
+        let asked = |book: &PriceBook, model, tier| {
+            book.prices_calls(&PriceQuery {
+                provider: "house",
+                model,
+                region: None,
+                tier,
+                context_tokens: 0,
+                at,
+                known_at: at,
+                view: PriceView::Contracted,
+            })
+        };
+        let standard = ServiceTier::Standard;
+        assert!(asked(&PriceBook::from_files([("house.toml", HOUSE)]).unwrap(), "house-latest", standard));
+        assert!(asked(&with("web_searches"), "house-large", standard));
+        for (book, model, tier) in [
+            (with("input"), "house-large", standard),
+            (with("output"), "house-large", standard),
+            (with("web_searches"), "house-small", standard),
+            (with("web_searches"), "house-large", ServiceTier::Flex),
+        ] {
+            assert!(!asked(&book, model, tier), "{model} {tier}");
+        }
+    }
+
+    #[test]
+    fn names_of_one_model_are_listed_under_one() {
+        let book = PriceBook::from_files([("house.toml", HOUSE)]).unwrap();
+        for model in ["house-large", "house-latest", "house-large-made-up"] {
+            assert_eq!(book.listed_name("house", model), Some("house-large"));
+        }
+        assert_eq!(book.listed_name("house", "made-up"), None);
     }
 
     #[test]

@@ -154,7 +154,8 @@ impl Plan {
     }
 }
 
-fn tier_of(name: &str) -> Option<ServiceTier> {
+/// The tier that a request asks for; `None` where it leaves the choice to the provider.
+pub(super) fn tier_of(name: &str) -> Option<ServiceTier> {
     match name {
         "default" => Some(ServiceTier::Standard),
         other => other.parse().ok(),

@@ -35,6 +35,30 @@ async fn a_model_without_a_price_is_refused_where_the_policy_says_so() {
 }
 
 #[tokio::test]
+async fn a_price_in_dispute_and_a_tier_without_one_are_no_known_prices() {
+    let provider = Provider::bind().await;
+    let config = ProviderConfig::new("bedrock", Vendor::Bedrock, &provider.base_url());
+    let openai = ProviderConfig::new("openai", Vendor::OpenAi, &provider.base_url());
+    let mut setup = Setup::of(vec![config, openai]);
+    setup.config.policies.unpriced = UnpricedPolicy::Refuse;
+    let rig = setup.start().await;
+    let book = bursar_prices::PriceBook::embedded();
+    let disputed = |row: &&bursar_core::PriceRow| {
+        row.provider == "bedrock"
+            && row.tier == bursar_core::ServiceTier::Standard
+            && row.conflicts.iter().any(|c| c.meter == bursar_core::Meter::Input)
+    };
+    let row = book.list.rows().iter().find(disputed).expect("a price of Bedrock's is in dispute");
+    let path = format!("/model/{}/converse", row.model);
+    let answer = rig.call(post(&path, &[], r#"{"messages":[]}"#)).await;
+    assert_eq!(answer.status(), 403, "{}", answer.text());
+    assert!(answer.text().contains("in dispute"), "{}", answer.text());
+    let flex = r#"{"model":"gpt-4o-mini","service_tier":"flex","messages":[]}"#;
+    Caller::OpenAi.is_refused(&rig.call(post(CHAT_PATH, &[], flex)).await, 403, "unpriced");
+    assert!(provider.has_no_visitor().await);
+}
+
+#[tokio::test]
 async fn a_fallback_where_the_model_has_no_price_is_not_taken() {
     let (first, second) = (Provider::bind().await, Provider::bind().await);
     let mut openai = three_providers(&first.base_url()).remove(0);
