@@ -27,6 +27,7 @@ const INSIGHT: &str = "bursar-insight";
 const STORE: &str = "bursar-store";
 const GATEWAY: &str = "bursar-gateway";
 const CONSOLE: &str = "bursar-console";
+const NOTIFY: &str = "bursar-notify";
 const SCRIPTED: &str = "bursar-scripted";
 
 const ALLOWED: &[Allowed] = &[
@@ -36,11 +37,12 @@ const ALLOWED: &[Allowed] = &[
     Allowed { tests_on: &[WIRE], pure: true, ..allowed(PRICES, &[CORE]) },
     Allowed { tests_on: &[], pure: true, ..allowed(INSIGHT, &[CORE]) },
     Allowed { tests_on: &[], ..allowed(STORE, &[CORE]) },
+    Allowed { tests_on: &[], ..allowed(NOTIFY, &[CORE, INSIGHT, STORE]) },
     allowed(GATEWAY, &[CORE, WIRE, PRICES, STORE]),
     allowed(CONSOLE, &[CORE, PRICES, STORE]),
     // It bears witness against Bursar's parsing and pricing, so it shares neither.
     Allowed { tests_on: &[], ..allowed(SCRIPTED, &[CORE]) },
-    allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, STORE, GATEWAY, CONSOLE, SCRIPTED]),
+    allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, STORE, NOTIFY, GATEWAY, CONSOLE, SCRIPTED]),
     Allowed { tests_on: &[], ..allowed("xtask", &[]) },
     allowed("bursar-fuzz", &[CORE, WIRE, PRICES, STORE]),
 ];

@@ -47,16 +47,17 @@ impl Outbox {
         self.change(|db| alerts.iter().map(|new| table::insert(db, new)).collect())
     }
 
-    /// Alerts that are to be sent now, the longest due first. The end of an incident waits until its beginning has
-    /// been sent to the same channel or was given up.
+    /// Alerts that are to be sent now, the longest due first, except to some channels. The end of an incident waits
+    /// until its beginning has been sent to the same channel or was given up.
     ///
     /// # Errors
     ///
     /// Where the database cannot be read.
-    pub fn due(&self, now: Timestamp, most: usize) -> Result<Vec<DueDelivery>, StoreError> {
+    pub fn due(&self, now: Timestamp, except: &[&str], most: usize) -> Result<Vec<DueDelivery>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, d.channel, d.attempts FROM alert_delivery d JOIN alert ON alert.id = d.alert
-             WHERE d.state = 'waiting' AND d.next_try <= ?1 AND NOT (alert.recovery IS NOT NULL AND EXISTS (
+             WHERE d.state = 'waiting' AND d.next_try <= ?1
+             AND d.channel NOT IN (SELECT value FROM json_each(?3)) AND NOT (alert.recovery IS NOT NULL AND EXISTS (
                  SELECT 1 FROM alert_delivery b WHERE b.incident = d.incident AND b.channel = d.channel
                  AND b.alert <> d.alert AND b.state = 'waiting'))
              ORDER BY d.next_try, alert.at, alert.id LIMIT ?2"
@@ -64,7 +65,9 @@ impl Outbox {
         self.with(|db| {
             let mut statement = db.prepare_cached(&sql).map_err(StoreError::Database)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![now.micros(), most]).map_err(StoreError::Database)?;
+            let except = serde_json::json!(except).to_string();
+            let given = params![now.micros(), most, except];
+            let mut rows = statement.query(given).map_err(StoreError::Database)?;
             let mut due = Vec::new();
             while let Some(row) = rows.next().map_err(StoreError::Database)? {
                 let channel = row.get(WIDTH).map_err(StoreError::Database)?;
