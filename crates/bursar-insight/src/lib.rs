@@ -7,11 +7,13 @@
 //! * [`pace`]: what a window's total will be if nothing changes, with an interval and the day it crosses the limit.
 //! * [`driver`]: who or what grew most between two stretches of spend.
 //! * [`burn_rate`]: spending so fast that the period's amount will not last.
+//! * [`history`]: what accounts have spent, from which forecasts are made.
 //! * [`watch`]: the state machine that turns balances and the time into events, each exactly once.
 //! * [`shown`]: amounts and dates as a sentence needs them.
 
 pub mod burn_rate;
 pub mod driver;
+pub mod history;
 pub mod pace;
 mod profile;
 mod random;

@@ -7,7 +7,7 @@
 //! ```
 //! use bursar_notify::signature::{sign, verify, BadSignature};
 //!
-//! let (secret, body) = (b"a secret of the two sides", br#"{"text":"…"}"#);
+//! let (secret, body) = (b"a secret of the two sides", br#"{"text":"a"}"#);
 //! let header = sign(secret, 1_783_598_400, body);
 //! assert_eq!(verify(secret, &header, body, 1_783_598_430, 300), Ok(()));
 //! assert_eq!(verify(secret, &header, b"{}", 1_783_598_430, 300), Err(BadSignature::Differs));

@@ -44,5 +44,5 @@ pub use budgets::{
 pub use error::StoreError;
 pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
 pub use options::{Durability, StoreOptions};
-pub use reader::{Dimension, Health, Reader, SpendQuery, SpendRow, UnpricedModel, UsageQuery};
+pub use reader::{Dimension, Health, LoggedCall, Reader, SpendQuery, SpendRow, UnpricedModel, UsageQuery};
 pub use store::{Store, StoreStatus};

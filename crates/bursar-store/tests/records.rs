@@ -181,3 +181,25 @@ fn records_of_many_segments_from_many_threads_are_all_there_and_the_old_segments
     let segments = std::fs::read_dir(folder.path().join("journal")).unwrap().count();
     assert!(segments <= 3, "{segments} segments are left");
 }
+
+#[test]
+fn calls_are_read_as_budgets_see_them_in_the_order_of_booking_and_by_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(options(folder.path())).unwrap();
+    for n in [3, 1, 2] {
+        store.settle(&record(n)).unwrap();
+    }
+    store.flush().unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let begins = |calls: &[bursar_store::LoggedCall]| calls.iter().map(|c| c.at).collect::<Vec<_>>();
+    let first = reader.calls_after(0, noon(), 2).unwrap();
+    let rest = reader.calls_after(first[1].row, noon(), 9).unwrap();
+    let at = |n| record(n).started_at;
+    assert_eq!((begins(&first), begins(&rest)), (vec![at(3), at(1)], vec![at(2)]));
+    assert_eq!(first[0].subject, bursar_core::budget::Subject::of_record(&record(3)));
+    assert_eq!(first[0].used, bursar_core::ledger::Amounts::used_by(&record(3)));
+    let mut between = Vec::new();
+    reader.calls_between(at(1), at(3), |call| between.push(call)).unwrap();
+    assert_eq!(begins(&between), [at(1), at(2)]);
+    assert_eq!(reader.calls_after(0, at(2), 9).unwrap().len(), 2);
+}

@@ -78,7 +78,7 @@ async fn pager_duty_gets_a_trigger_and_a_resolve_of_the_same_incident() {
     for message in messages() {
         pager.send(&message).await.unwrap();
     }
-    let calls: Vec<Value> = receiver.calls().iter().map(|c| c.json()).collect();
+    let calls: Vec<Value> = receiver.calls().iter().map(super::http_receiver::Call::json).collect();
     assert_eq!(calls[0]["dedup_key"], calls[1]["dedup_key"]);
     assert_eq!(calls[0]["routing_key"], "R0UT1NGKEY");
     insta::assert_snapshot!(shown(&calls));

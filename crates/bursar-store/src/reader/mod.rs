@@ -1,5 +1,6 @@
 //! Reading the account, beside a running server or without one.
 
+mod calls;
 mod filter;
 mod health;
 mod spend;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use bursar_core::{EndOfStream, RecordId, RequestId, Timestamp, UsageRecord};
 use rusqlite::{Connection, params_from_iter};
 
+pub use calls::LoggedCall;
 pub use filter::Dimension;
 pub use health::{Health, UnpricedModel};
 pub use spend::{SpendQuery, SpendRow};
