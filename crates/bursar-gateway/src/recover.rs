@@ -18,7 +18,9 @@ use crate::attempt::now;
 pub fn recover(in_flight: Vec<InFlight>, book: &PriceBook, store: &Store) -> Result<usize, StoreError> {
     let count = in_flight.len();
     for left in in_flight {
-        store.settle(&record_of(left, book))?;
+        let record = record_of(left, book);
+        store.settle(&record)?;
+        store.budgets().book_left_open(&record);
     }
     Ok(count)
 }

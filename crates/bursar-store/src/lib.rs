@@ -44,5 +44,8 @@ pub use budgets::{
 pub use error::StoreError;
 pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
 pub use options::{Durability, StoreOptions};
-pub use reader::{Dimension, Health, LoggedCall, Reader, SpendQuery, SpendRow, UnpricedModel, UsageQuery};
+pub use reader::{
+    Dimension, Health, History, HistoryQuery, LoggedCall, Reader, SpendQuery, SpendRow, TrailEntry,
+    TrailQuery, UnpricedModel, UsageQuery,
+};
 pub use store::{Store, StoreStatus};

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use bursar_core::Timestamp;
 use bursar_core::budget::{Budget, BudgetUnit, ModelTiers, Rollover, Scope, ScopeField};
-use bursar_store::{BudgetDirectory, BudgetError, BudgetOrigin, Change, Store};
+use bursar_store::{
+    BudgetDirectory, BudgetError, BudgetOrigin, Change, History, HistoryQuery, KeySpec, Reader, Store,
+    TrailQuery,
+};
 use fixture::{attempt, noon, options, record};
 
 fn budget(name: &str, amount: i64) -> Budget {
@@ -158,4 +161,46 @@ fn a_budget_that_is_made_while_calls_go_on_begins_with_what_was_spent_in_its_win
     store.budgets().create(&all, &by("ann")).unwrap();
     let balance = store.budgets().lock().balances(&all.name, noon()).remove(0);
     assert_eq!((balance.spent, balance.held, balance.unpriced), (spent, 0, 8));
+}
+
+#[test]
+fn the_trail_and_the_history_of_a_scope_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(options(folder.path())).unwrap();
+    store.keys().create(KeySpec::default(), noon()).unwrap();
+    store.budgets().create(&budget("a", 5), &by("ann")).unwrap();
+    store.budgets().pause(&"a".parse().unwrap(), &by("bob")).unwrap();
+    (0..90).for_each(|n| store.settle(&record(n)).unwrap());
+    store.flush().unwrap();
+    let reader = Reader::open(folder.path()).unwrap();
+    let query = TrailQuery { kind: Some("budget".to_owned()), limit: 10, ..TrailQuery::default() };
+    let trail = reader.trail(&query).unwrap();
+    let told: Vec<(&str, Option<&str>)> =
+        trail.iter().map(|e| (e.action.as_str(), e.who.as_deref())).collect();
+    assert_eq!(told, [("budget.pause", Some("bob")), ("budget.create", Some("ann"))]);
+    let older = TrailQuery { before: Some(trail[0].number), limit: 1, ..query };
+    assert_eq!(reader.trail(&older).unwrap()[0].action, "budget.create");
+    assert_eq!(reader.trail(&TrailQuery { limit: 10, ..TrailQuery::default() }).unwrap().len(), 3);
+
+    let team = [Scope::everything().and(ScopeField::Team, "team-1")];
+    let (since, until) = (record(10).started_at, record(70).started_at);
+    let tiers = ModelTiers::default();
+    let query = HistoryQuery { scopes: &team, tiers: &tiers, since, until, by: Some(&ScopeField::App) };
+    let found = reader.history(&query).unwrap();
+    let expected = |app: Option<&str>| {
+        let mut sum = History::default();
+        for r in (10..70).map(record).filter(|r| r.attribution.team.as_deref() == Some("team-1")) {
+            if r.attribution.app.as_deref() == app {
+                sum.attempts += 1;
+                sum.tokens += i64::try_from(r.usage.quantities.total_tokens()).unwrap();
+                sum.nanos += r.contracted_cost.map_or(0, bursar_core::Money::nanos);
+                sum.unpriced += u64::from(r.contracted_cost.is_none());
+            }
+        }
+        sum
+    };
+    assert_eq!(found.len(), 2);
+    for app in [None, Some("app-1")] {
+        assert_eq!(found[&app.map(str::to_owned)], expected(app));
+    }
 }

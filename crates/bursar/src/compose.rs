@@ -14,7 +14,7 @@ use bursar_console::access::{Access, AdminToken};
 use bursar_console::{Console, ConsoleParts};
 use bursar_gateway::{Gateway, ServeSummary};
 use bursar_prices::PriceBook;
-use bursar_store::{Durability, Store, StoreOptions};
+use bursar_store::{Change, Durability, Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -138,8 +138,14 @@ fn open_store(config: &Config, book: &PriceBook) -> anyhow::Result<Store> {
         DurabilityChoice::Process => Durability::Process,
         DurabilityChoice::Disk => Durability::Disk,
     };
-    let options = StoreOptions { folder: config.store.folder.clone(), durability, ..StoreOptions::default() };
+    let options = StoreOptions {
+        folder: config.store.folder.clone(),
+        durability,
+        model_tiers: config.budgets.tiers.clone(),
+        ..StoreOptions::default()
+    };
     let (store, recovery) = Store::open(options)?;
+    sync_budgets(config, &store)?;
     if recovery.torn_bytes > 0 {
         tracing::warn!(
             bytes = recovery.torn_bytes,
@@ -154,6 +160,19 @@ fn open_store(config: &Config, book: &PriceBook) -> anyhow::Result<Store> {
         );
     }
     Ok(store)
+}
+
+/// Makes the registry have the budgets of the configuration file.
+fn sync_budgets(config: &Config, store: &Store) -> anyhow::Result<()> {
+    let who = config.file.as_ref().map_or_else(|| "configuration".to_owned(), |f| f.display().to_string());
+    let change = Change { who, why: None, at: bursar_console::times::now() };
+    let done = store.budgets().sync_config(&config.budgets.budgets, &change)?;
+    for (names, what) in [(&done.created, "made"), (&done.updated, "changed"), (&done.removed, "ended")] {
+        for name in names {
+            tracing::info!(budget = %name, "a budget was {what} as the configuration file says");
+        }
+    }
+    Ok(())
 }
 
 fn access(config: &Config, listen: SocketAddr, env: Environment<'_>) -> anyhow::Result<Access> {

@@ -13,6 +13,11 @@ use crate::usage_log::{self, bad};
 /// Rows that are read in one go.
 const BATCH: u32 = 4_096;
 
+/// What budgets read of a row of the log.
+pub(crate) const LOG_COLUMNS: &str = "rowid AS place, started_at, key_id, tenant, team, app, workflow, environment, \
+    consumer, task, step, parent_step, tags, provider, coalesce(requested_model, served_model) AS asked, \
+    contracted_cost, quantities";
+
 /// Rows of the log that are added up for some budgets. Budgets that count from the same moment share a ledger.
 pub(super) struct Fold {
     tiers: ModelTiers,
@@ -54,18 +59,14 @@ impl Fold {
         let Some(first) = self.by_start.keys().next().map(|t| t.micros()) else { return Ok(false) };
         let failed = StoreError::Database;
         // The plus sign keeps SQLite from going by time: rows are added up in the order in which they were settled.
-        let mut statement = db
-            .prepare_cached(
-                "SELECT rowid AS place, started_at, key_id, tenant, team, app, workflow, environment, consumer, task,
-                 step, parent_step, tags, provider, coalesce(requested_model, served_model) AS asked,
-                 contracted_cost, quantities
-                 FROM usage_log WHERE rowid > ?1 AND +started_at >= ?2 ORDER BY rowid LIMIT ?3",
-            )
-            .map_err(failed)?;
+        let sql = format!(
+            "SELECT {LOG_COLUMNS} FROM usage_log WHERE rowid > ?1 AND +started_at >= ?2 ORDER BY rowid LIMIT ?3"
+        );
+        let mut statement = db.prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params![self.after, first, BATCH]).map_err(failed)?;
         let mut count = 0;
         while let Some(row) = rows.next().map_err(failed)? {
-            let (subject, at, used) = read_row(row)?;
+            let (subject, at, used) = read_log_row(row)?;
             for ledger in self.by_start.range_mut(..=at).map(|(_, ledger)| ledger) {
                 ledger.post(&subject, at, used);
             }
@@ -99,7 +100,7 @@ impl Fold {
 }
 
 /// What a row means for budgets: as [`Subject::of_record`] and [`Amounts::used_by`] say it of a whole record.
-fn read_row(row: &Row<'_>) -> Result<(Subject, Timestamp, Amounts), StoreError> {
+pub(crate) fn read_log_row(row: &Row<'_>) -> Result<(Subject, Timestamp, Amounts), StoreError> {
     let text = |name: &str| row.get::<_, Option<String>>(name).map_err(StoreError::Database);
     let number = |name: &str| row.get::<_, Option<i64>>(name).map_err(StoreError::Database);
     let subject = Subject {

@@ -3,7 +3,9 @@
 mod calls;
 mod filter;
 mod health;
+mod history;
 mod spend;
+mod trail;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,9 @@ use rusqlite::{Connection, params_from_iter};
 pub use calls::LoggedCall;
 pub use filter::Dimension;
 pub use health::{Health, UnpricedModel};
+pub use history::{History, HistoryQuery};
 pub use spend::{SpendQuery, SpendRow};
+pub use trail::{TrailEntry, TrailQuery};
 
 use crate::database;
 use crate::error::StoreError;

@@ -3,6 +3,7 @@
 //! Order of precedence: command line, then environment (`BURSAR_GATEWAY_LISTEN` …), then the file, then the
 //! defaults. Secrets never stand in the file: a key is `env:NAME` or `file:PATH`.
 
+mod budgets;
 mod console;
 mod discover;
 mod gateway;
@@ -14,6 +15,7 @@ mod store;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+pub(crate) use budgets::BudgetsSection;
 pub(crate) use console::ConsoleSection;
 pub(crate) use gateway::{GatewaySection, StoreFailure, UnpricedPolicy};
 pub(crate) use problems::{ConfigProblems, Problem};
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreSection,
     /// The providers, in the order in which they are tried.
     pub(crate) providers: Vec<ProviderSection>,
+    /// The budgets, and the classes of models that they may ask for.
+    pub(crate) budgets: BudgetsSection,
 }
 
 /// A way to read the environment, so that tests bring their own.
@@ -74,6 +78,7 @@ impl Config {
             .into_iter()
             .filter_map(|section| ProviderSection::read(section, &mut problems))
             .collect();
+        let budgets = BudgetsSection::read(root.whole("budget"), root.whole("model_tiers"), &mut problems);
         root.finish(&mut problems);
         provider::check_together(&providers, &mut problems);
         check_listeners(gateway.listen, &console, &mut problems);
@@ -81,7 +86,7 @@ impl Config {
             providers = discover::from_environment(env);
         }
         if problems.is_empty() {
-            Ok(Config { file, gateway, console, store, providers })
+            Ok(Config { file, gateway, console, store, providers, budgets })
         } else {
             Err(ConfigProblems::of(file, problems))
         }
@@ -143,6 +148,13 @@ mod tests {
             name = "openai"
             kind = "openai"
             fallback = ["nobody"]
+            [model_tiers]
+            frontier = "*-pro"
+            [[budget]]
+            name = "support"
+            scope = { team = "support" }
+            amuont = "5"
+            period = { every = "month", zone = "Mars/Olympus" }
         "#;
         let problems = Config::parse(None, text, &nothing).unwrap_err();
         let shown = problems.to_string();
@@ -157,6 +169,10 @@ mod tests {
             "provider[0].api_keys[0]",
             "provider[1].name",
             "provider[1].fallback",
+            "model_tiers.frontier",
+            "budget[0].amount",
+            "budget[0].period.zone",
+            "budget[0].amuont",
         ] {
             assert!(shown.contains(path), "{path} is missing in:\n{shown}");
         }

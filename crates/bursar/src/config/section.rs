@@ -61,6 +61,11 @@ impl<'e> Section<'e> {
         tables.into_iter().enumerate().filter_map(child).collect()
     }
 
+    /// Everything under a name, for what is read elsewhere.
+    pub(crate) fn whole(&mut self, name: &str) -> Option<Value> {
+        self.take(name)
+    }
+
     fn child(&self, path: String, table: toml::Table) -> Section<'e> {
         Section { path, table, asked: Vec::new(), problems: Vec::new(), env: self.env }
     }
