@@ -14,8 +14,8 @@ use bursar_wire::{RequestFacts, RequestView, ResponseMeter};
 use bytes::Bytes;
 
 use crate::lifecycle::Shared;
-use crate::observe;
 use crate::tap::Tap;
+use crate::{fetched_work, observe};
 
 /// The request as an attempt needs it.
 pub(crate) struct Asked {
@@ -42,6 +42,7 @@ struct Live {
     /// Whether the opening is in the journal; an attempt that goes on unrecorded is not settled there either.
     journalled: bool,
     unknown_surface: bool,
+    fetches: bool,
     since_progress: u64,
     last_progress: Instant,
 }
@@ -61,6 +62,8 @@ pub(crate) struct Opening {
     pub(crate) journalled: bool,
     /// Whether nothing is known of how the path bills.
     pub(crate) unknown_surface: bool,
+    /// Whether the call itself uses nothing and only fetches work that was done apart from it.
+    pub(crate) fetches: bool,
 }
 
 /// Progress of a long answer is noted after so many bytes or so many seconds, whichever is first.
@@ -82,6 +85,7 @@ impl Attempt {
             reasons: opening.reasons,
             journalled: opening.journalled,
             unknown_surface: opening.unknown_surface,
+            fetches: opening.fetches,
             since_progress: 0,
             last_progress: now,
         };
@@ -154,7 +158,8 @@ impl Live {
     fn note_progress(&mut self) {
         self.since_progress = 0;
         self.last_progress = Instant::now();
-        if let (Some(tap), true) = (&self.tap, self.journalled) {
+        let told = self.tap.as_ref().filter(|tap| self.journalled && !tap.is_pending());
+        if let Some(tap) = told {
             let seen = tap.seen(&self.asked.view.facts());
             if let Err(error) = self.shared.store.progress(self.open.id, &seen) {
                 tracing::warn!(request = %self.open.id, %error, "progress of a long answer is not recorded");
@@ -186,26 +191,84 @@ impl Live {
     }
 
     fn book(mut self: Box<Self>, end: EndOfStream, count_input: bool) -> Settled {
+        if let Some(work) = self.tap.as_ref().and_then(Tap::finished_work) {
+            return self.book_work(&work, end);
+        }
+        if self.fetches {
+            return Settled { cost: None, model: None };
+        }
+        if self.tap.as_ref().is_some_and(Tap::is_pending) {
+            let why = "the work is done in the background; it is booked when it is fetched";
+            self.reasons.push(why.to_owned());
+            return self.book_own(end, MeteredUsage::default());
+        }
         let mut facts = self.asked.view.facts();
         if count_input {
             facts.input_tokens = Some(self.asked.view.count_input(&self.asked.body));
         }
         let mut usage = self.usage(end, &facts);
+        self.note_what_is_not_known(&mut usage);
+        self.book_own(end, usage)
+    }
+
+    fn note_what_is_not_known(&self, usage: &mut MeteredUsage) {
         if self.unknown_surface && self.status.is_some_and(|s| s < 400) && usage.quantities.is_empty() {
             let what = format!("how {} bills", self.open.surface);
             usage.exceptions.push(UsageException::NotUnderstood { what });
         }
+    }
+
+    /// Books what the call itself used.
+    fn book_own(mut self: Box<Self>, end: EndOfStream, usage: MeteredUsage) -> Settled {
         self.timings.total_us = Some(micros_since(self.arrived));
         let book = self.shared.prices.load();
         let record = self.record(end, usage, &book);
         observe::settled(&record, &book, &self.shared.warned);
-        if self.journalled
-            && let Err(error) = self.shared.store.settle(&record)
-        {
+        if self.journalled {
+            self.keep(&record);
+        }
+        Settled { cost: record.contracted_cost, model: record.usage.model.clone() }
+    }
+
+    /// Books work that was done apart from this call, under the work's own id; and the call, where it is one of its
+    /// own, as one that used nothing itself.
+    fn book_work(mut self: Box<Self>, work: &str, end: EndOfStream) -> Settled {
+        let facts = self.asked.view.facts();
+        let usage = self.usage(EndOfStream::Complete, &facts);
+        let model = usage.model.clone();
+        self.timings.total_us = Some(micros_since(self.arrived));
+        let book = self.shared.prices.load_full();
+        let of_work =
+            OpenAttempt { id: fetched_work::record_id(&self.open.provider, work), ..self.open.clone() };
+        if self.journalled {
+            self.reasons
+                .push(format!("the work was done in the background; it is booked as {}", of_work.id.request));
+            let own = MeteredUsage { model: model.clone(), tier: usage.tier, ..MeteredUsage::default() };
+            let record = self.record(end, own, &book);
+            observe::settled(&record, &book, &self.shared.warned);
+            self.keep(&record);
+        }
+        if self.shared.booked_work.begin(of_work.id) {
+            self.open = of_work;
+            self.reasons =
+                vec![format!("work of the provider's own id {work}, booked when it was first fetched whole")];
+            let record = self.record(EndOfStream::Complete, usage, &book);
+            observe::settled(&record, &book, &self.shared.warned);
+            if !self.keep(&record) {
+                self.shared.booked_work.failed(record.id);
+            }
+        }
+        Settled { cost: None, model }
+    }
+
+    /// Writes a settlement; whether it was taken.
+    fn keep(&self, record: &UsageRecord) -> bool {
+        let kept = self.shared.store.settle(record);
+        if let Err(error) = &kept {
             tracing::error!(request = %record.id, %error, "a settlement could not be recorded");
             metrics::counter!("bursar_unrecorded_total").increment(1);
         }
-        Settled { cost: record.contracted_cost, model: record.usage.model.clone() }
+        kept.is_ok()
     }
 
     fn usage(&mut self, end: EndOfStream, facts: &RequestFacts) -> MeteredUsage {

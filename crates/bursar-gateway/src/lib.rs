@@ -10,6 +10,7 @@ mod client_stream;
 pub mod config;
 mod connection;
 mod error;
+mod fetched_work;
 mod identify;
 mod lifecycle;
 mod observe;

@@ -1,6 +1,7 @@
 //! The life of a request, step by step: `docs/life-of-a-request.md` follows this file.
 
 mod call;
+mod fetch;
 mod plan;
 mod small;
 
@@ -25,7 +26,7 @@ use crate::observe::Warned;
 use crate::relay::GatewayBody;
 use crate::route::{self, Route, Wanted};
 use crate::upstream::Provider;
-use crate::{attempt, body};
+use crate::{attempt, body, fetched_work};
 
 /// The methods that are passed on. Any other, such as `post` in small letters, could be a call to a provider and
 /// none to the meter.
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) prices: Arc<ArcSwap<PriceBook>>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) warned: Warned,
+    pub(crate) booked_work: fetched_work::Booked,
     requests: AtomicUsize,
     cut_off: AtomicBool,
 }
@@ -93,6 +95,7 @@ impl Shared {
             prices,
             in_flight: InFlightCount::default(),
             warned: Warned::default(),
+            booked_work: fetched_work::Booked::default(),
             requests: AtomicUsize::new(0),
             cut_off: AtomicBool::new(false),
         }
@@ -324,12 +327,13 @@ fn check_model(admitted: &Admitted, view: &RequestView) -> Result<(), Refusal> {
     Err(Box::new(refuse(ErrorKind::Forbidden, refusal).with_hint(hint).with_param("model")))
 }
 
-/// Whether a call makes a model work, as far as its path tells. What hangs under a response or a batch, such as
-/// `/v1/responses/{id}/cancel`, does not.
+/// Whether a call makes a model work, as far as its path tells. What hangs under a response, a batch or a stored
+/// completion, such as `/v1/responses/{id}/cancel`, does not.
 fn runs_a_model(admitted: &Admitted) -> bool {
     let path = admitted.path.split('?').next().unwrap_or_default().trim_end_matches('/');
     match admitted.surface {
-        Surface::OpenAiResponses => path.ends_with("/responses"),
+        Surface::OpenAiResponses => path.ends_with("/responses") || path.ends_with("/responses/compact"),
+        Surface::OpenAiChat => path.ends_with("/chat/completions"),
         Surface::OpenAiBatches => path.ends_with("/batches"),
         surface => surface.bills_usage() || surface == Surface::Other,
     }

@@ -60,6 +60,16 @@ impl Tap {
         self.meter.reports_usage()
     }
 
+    /// See [`ResponseMeter::is_pending`].
+    pub(crate) fn is_pending(&self) -> bool {
+        self.meter.is_pending()
+    }
+
+    /// See [`ResponseMeter::finished_work`].
+    pub(crate) fn finished_work(&self) -> Option<String> {
+        self.meter.finished_work()
+    }
+
     /// How the response ended, where its bytes came to this end.
     pub(crate) fn ending(&self, end: EndOfStream) -> EndOfStream {
         self.meter.ending(end)

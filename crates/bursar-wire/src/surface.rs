@@ -51,6 +51,8 @@ surfaces! {
     OpenAiChat = "openai.chat_completions", OpenAi, true;
     /// `POST /v1/responses` and what hangs under it
     OpenAiResponses = "openai.responses", OpenAi, true;
+    /// `POST /v1/responses/input_tokens`, free of charge
+    OpenAiInputTokens = "openai.input_tokens", OpenAi, false;
     /// `POST /v1/embeddings`
     OpenAiEmbeddings = "openai.embeddings", OpenAi, true;
     /// `POST /v1/completions`
@@ -67,7 +69,7 @@ surfaces! {
     OpenAiModerations = "openai.moderations", OpenAi, false;
     /// `/v1/files`
     OpenAiFiles = "openai.files", OpenAi, false;
-    /// `/v1/batches`, whose calls are charged when they run
+    /// `/v1/batches`, whose calls are charged when they run; a batch that is over tells what they used
     OpenAiBatches = "openai.batches", OpenAi, false;
     /// `POST /v1/messages`
     AnthropicMessages = "anthropic.messages", Anthropic, true;
@@ -150,6 +152,7 @@ fn openai(path: &str) -> Option<Surface> {
     const PARTS: &[(&str, Surface)] = &[
         ("/chat/completions", Surface::OpenAiChat),
         ("/completions", Surface::OpenAiCompletions),
+        ("/responses/input_tokens", Surface::OpenAiInputTokens),
         ("/responses", Surface::OpenAiResponses),
         ("/embeddings", Surface::OpenAiEmbeddings),
         ("/images", Surface::OpenAiImages),
@@ -268,12 +271,24 @@ mod tests {
     }
 
     #[test]
+    fn the_page_about_endpoints_has_every_surface_in_the_section_where_it_belongs() {
+        let page = include_str!("../../../docs/reference/endpoints.md");
+        let (booked, passed) = page.split_once("## Passed on without a record").expect("both sections");
+        for &surface in Surface::ALL {
+            let row = format!("| `{}` |", surface.name());
+            let is_booked = surface.bills_usage() || surface == Surface::Other;
+            assert_eq!((booked.contains(&row), passed.contains(&row)), (is_booked, !is_booked), "{row}");
+        }
+    }
+
+    #[test]
     fn paths_lead_to_their_surfaces() {
         for (path, surface) in [
             ("/v1/chat/completions", Surface::OpenAiChat),
             ("/openai/deployments/gpt-4o/chat/completions?api-version=2024-06-01", Surface::OpenAiChat),
             ("/v1/completions", Surface::OpenAiCompletions),
             ("/v1/responses/resp_1/cancel", Surface::OpenAiResponses),
+            ("/v1/responses/input_tokens", Surface::OpenAiInputTokens),
             ("/v1/images/generations", Surface::OpenAiImages),
             ("/v1/audio/transcriptions", Surface::OpenAiTranscription),
             ("/v1/messages", Surface::AnthropicMessages),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bursar_core::EndOfStream;
-use bursar_wire::{ErrorKind, Framing, ResponseMeter, UsageChunkFilter, Vendor};
+use bursar_wire::{ErrorKind, Framing, ResponseMeter, Surface, UsageChunkFilter, Vendor};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use hyper::body::Incoming;
 
+use super::fetch::fetching;
 use super::plan::{Outgoing, Plan};
 use super::{Admitted, Shared, small};
 use crate::attempt::Attempt;
@@ -136,7 +137,7 @@ fn open(
     turn: &mut Turn,
 ) -> Result<Option<Attempt>, Refusal> {
     if !plan.is_booked() {
-        return Ok(None);
+        return Ok(fetching(shared, &plan.admitted, &plan.head, provider, target));
     }
     let opening = plan.opening(provider, target, turn.number);
     let journalled = match shared.store.open_attempt(&opening) {
@@ -257,7 +258,8 @@ async fn answered(
         Again::Elsewhere(_) | Again::No => None,
     };
     if let Some(booking) = &mut booking {
-        begin_metering(booking, plan, config.vendor, &response);
+        let model = plan.asked.view.model.as_deref();
+        begin_metering(booking, (plan.admitted.surface, config.vendor), model, &response);
     }
     let what = format!("provider {} answered {}", config.name, status.as_u16());
     let hide = tried.hide_usage && status.is_success() && is_plain_stream(response.headers());
@@ -311,11 +313,16 @@ fn note_health(tried: &Try, status: u16, again: Again) -> Again {
     again
 }
 
-fn begin_metering(booking: &mut Attempt, plan: &Plan, vendor: Vendor, response: &Response<Incoming>) {
+fn begin_metering(
+    booking: &mut Attempt,
+    (surface, vendor): (Surface, Vendor),
+    model: Option<&str>,
+    response: &Response<Incoming>,
+) {
     let headers = response.headers();
     let status = response.status().as_u16();
-    let mut meter = ResponseMeter::new(plan.admitted.surface, vendor, status, framing_of(headers));
-    if let Some(model) = &plan.asked.view.model {
+    let mut meter = ResponseMeter::new(surface, vendor, status, framing_of(headers));
+    if let Some(model) = model {
         meter.set_model(model);
     }
     for (name, value) in headers {
@@ -393,9 +400,13 @@ pub(super) async fn upload(
     let bodiless = matches!(head.method, Method::GET | Method::HEAD);
     let body = if bodiless { OutBody::Empty } else { OutBody::Upload(body) };
     let (request, key) = prepare(admitted, head, provider, from.target(), &admitted.path, body)?;
+    let mut booking = fetching(shared, admitted, head, provider, from.target());
     let tried = Try { from, key, hide_usage: false };
-    match send(tried.from.target(), provider, request, None).await {
+    match send(tried.from.target(), provider, request, booking.as_mut()).await {
         Ok((connection, response)) => {
+            if let Some(booking) = &mut booking {
+                begin_metering(booking, (admitted.surface, provider.config.vendor), None, &response);
+            }
             note_health(&tried, response.status().as_u16(), Again::No);
             let (parts, body) = response.into_parts();
             let headers = upstream::response_head(parts.headers, true);
@@ -404,12 +415,12 @@ pub(super) async fn upload(
                 from: tried.from,
                 connection,
                 body,
-                attempt: None,
+                attempt: booking,
                 filter: None,
             };
             Ok(relayed(relay, parts.status, headers))
         }
-        Err(failure) => match failed(&tried, provider, failure, None, 0) {
+        Err(failure) => match failed(&tried, provider, failure, booking, 0) {
             Outcome::Answer(response) => Ok(response),
             Outcome::Refused(refusal) => Err(refusal),
             Outcome::Again(failed) => failed.otherwise,

@@ -8,7 +8,7 @@ use bursar_wire::{RequestView, Surface, ask_for_usage, replace_model};
 use bytes::Bytes;
 use http::Method;
 
-use super::{Admitted, kept_for_counting};
+use super::{Admitted, kept_for_counting, runs_a_model};
 use crate::attempt::{self, Asked, Opening};
 use crate::config::StreamUsage;
 use crate::route::Route;
@@ -91,7 +91,7 @@ impl Plan {
     pub(super) fn is_booked(&self) -> bool {
         let surface = self.admitted.surface;
         let calls = matches!(self.head.method, Method::POST | Method::PUT | Method::PATCH);
-        calls && (surface.bills_usage() || surface == Surface::Other)
+        calls && (surface.bills_usage() || surface == Surface::Other) && runs_a_model(&self.admitted)
     }
 
     /// The body for a provider.
@@ -150,6 +150,7 @@ impl Plan {
             reasons,
             journalled,
             unknown_surface: self.admitted.surface == Surface::Other,
+            fetches: false,
         }
     }
 }

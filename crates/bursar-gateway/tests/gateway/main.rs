@@ -5,6 +5,7 @@ mod bad_bodies;
 mod bad_heads;
 mod callers;
 mod fallback;
+mod fetched_work;
 mod identity;
 mod key_rules;
 mod paths;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use bursar_core::{EndOfStream, UsageException};
+use bursar_core::{EndOfStream, Meter, Provenance, UsageException};
 use bursar_gateway::ProviderConfig;
 use bursar_wire::Vendor;
 use flate2::Compression;
@@ -10,8 +10,8 @@ use flate2::write::GzEncoder;
 
 use crate::callers::{Caller, gateway};
 use crate::provider::{Exchange, Provider};
-use crate::rig::{CHAT, CHAT_ANSWER, CHAT_PATH, Rig, Setup};
-use crate::wire::{Answer, plain, post};
+use crate::rig::{CHAT, CHAT_ANSWER, CHAT_PATH, Rig, Setup, quantity};
+use crate::wire::{Answer, plain, post, post_as};
 
 const JSON: &str = "content-type: application/json";
 
@@ -230,5 +230,29 @@ async fn every_surface_passes_and_those_that_bill_are_booked_once() {
             let own = record.contracted_cost.map(bursar_core::Money::nanos);
             assert!(own.is_none() || nanos.is_none() || own == nanos, "{path}: {own:?} and {nanos:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_recording_to_be_written_down_is_metered_by_what_its_answer_tells() {
+    let (rig, provider) = gateway(|s| s).await;
+    let form = |model: &str| {
+        let field = |name: &str, value: &str| {
+            format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n\r\n";
+        [field("model", model).as_bytes(), file.as_bytes(), &[7; 40_000], b"\r\n--b--\r\n"].concat()
+    };
+    for (model, meter) in [("whisper-1", Meter::AudioSeconds), ("gpt-4o-mini-transcribe", Meter::AudioIn)] {
+        let kind = "multipart/form-data; boundary=b";
+        let answer = rig.call(post_as(kind, "/v1/audio/transcriptions", &[], form(model))).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let record = rig.record(&answer).await;
+        assert_eq!(record.requested_model.as_deref(), Some(model));
+        let (units, provenance) = quantity(&record, meter).expect("the answer tells it");
+        assert_eq!((units > 0, provenance), (true, Provenance::Reported));
+        let nanos = provider.books.entries().last().unwrap().cost_nanos;
+        let own = record.contracted_cost.map(bursar_core::Money::nanos);
+        assert!(own.is_some() && (nanos.is_none() || own == nanos), "{record:?} and {nanos:?}");
     }
 }

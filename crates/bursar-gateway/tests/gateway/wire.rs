@@ -239,9 +239,14 @@ fn framing_of(head: &Head) -> Framing {
 
 /// A request with a JSON body and further header lines.
 pub(crate) fn post(path: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
+    post_as("application/json", path, headers, body)
+}
+
+/// The same with a body of another kind.
+pub(crate) fn post_as(kind: &str, path: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+        "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n",
         body.len()
     );
     for header in headers {

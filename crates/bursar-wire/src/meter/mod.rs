@@ -125,6 +125,28 @@ impl ResponseMeter {
         self.reader.slots.reports_usage()
     }
 
+    /// Whether the answer is of work that goes on in the background, whatever becomes of this answer: its usage
+    /// is told when it is fetched.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let slots = &self.reader.slots;
+        let goes_on = slots.is_pending() || (slots.is_background() && self.finished_work().is_none());
+        self.surface == Surface::OpenAiResponses && self.status < 400 && goes_on
+    }
+
+    /// The provider's id of work that is done apart from any one call, where this answer says that the work is
+    /// over and what it used: a response that was made in the background, or a batch. Every fetch of it says so
+    /// again.
+    #[must_use]
+    pub fn finished_work(&self) -> Option<String> {
+        let apart = match self.surface {
+            Surface::OpenAiResponses => self.reader.slots.is_background(),
+            Surface::OpenAiBatches => true,
+            _ => false,
+        };
+        if apart && self.status < 400 { self.reader.slots.finished_work() } else { None }
+    }
+
     /// How the response ended, where its bytes came to this end: an answer that told an error after its status had
     /// promised a success failed upstream, whether the client then stayed to its last byte or not.
     #[must_use]
@@ -158,7 +180,7 @@ impl ResponseMeter {
         }
         let mut usage = MeteredUsage::default();
         self.reader.slots.describe(&mut usage);
-        if !self.surface.bills_usage() {
+        if !self.surface.bills_usage() && self.finished_work().is_none() {
             return usage;
         }
         let found = interpret::interpret(self.surface, self.vendor, &mut self.reader.slots, &mut usage);

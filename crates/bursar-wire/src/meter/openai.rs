@@ -187,7 +187,11 @@ pub(super) fn read_responses(surface: Surface, object: &Value, usage: &mut Meter
     };
     set_input(&mut n, input, &parts, usage);
     let reasoning = n.part(&["output_tokens_details.reasoning_tokens"]);
-    let audio = n.part(&["output_tokens_details.audio_tokens", "output_token_details.audio_tokens"]);
+    let audio = match surface {
+        // Speech is all that this endpoint produces.
+        Surface::OpenAiSpeech => output,
+        _ => n.part(&["output_tokens_details.audio_tokens", "output_token_details.audio_tokens"]),
+    };
     let image = match (surface, n.count("output_tokens_details.image_tokens")) {
         (_, Some(tokens)) => tokens,
         // The images endpoint produces pictures and nothing else unless it says so.

@@ -152,6 +152,23 @@ impl Slots {
             && !self.has_text()
     }
 
+    /// The id of a piece of work that is over and tells its usage.
+    pub(super) fn finished_work(&self) -> Option<String> {
+        const OVER: [&str; 5] = ["completed", "incomplete", "failed", "cancelled", "expired"];
+        let is_over = self.text_value(Field::Status).is_some_and(|s| OVER.contains(&s.as_str()));
+        let used = self.object(Field::Usage)?.get("total_tokens").and_then(Value::as_u64);
+        if is_over && used.is_some_and(|tokens| tokens > 0) {
+            self.text_value(Field::ResponseId)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the answer is a response that is produced in the background.
+    pub(super) fn is_background(&self) -> bool {
+        self.json(Field::Background) == Some(Value::Bool(true))
+    }
+
     /// Whether the answer told an error, for all that its status is a success.
     pub(super) fn tells_error(&self) -> bool {
         self.raw(Field::Error).is_some()

@@ -247,3 +247,63 @@ fn counting_tokens_is_free() {
     let usage = metered(Surface::AnthropicCountTokens, Vendor::Anthropic, Framing::Json, body);
     assert!(usage.quantities.is_empty() && usage.exceptions.is_empty());
 }
+
+#[test]
+fn pictures_are_tokens_where_the_answer_says_so_and_are_counted_where_it_does_not() {
+    let reported = r#"{"created":1,"data":[{"b64_json":"aGk="}],"usage":{"input_tokens":50,"output_tokens":1056,
+        "total_tokens":1106,"input_tokens_details":{"text_tokens":10,"image_tokens":40}}}"#;
+    let usage = metered(Surface::OpenAiImages, Vendor::OpenAi, Framing::Json, reported);
+    assert_eq!(units(&usage), [(Meter::Input, 10), (Meter::ImageIn, 40), (Meter::ImageOut, 1056)]);
+    let streamed = "event: image_generation.partial_image\ndata: {\"type\":\"image_generation.partial_image\",\
+        \"b64_json\":\"aGk=\"}\n\nevent: image_generation.completed\ndata: {\"type\":\
+        \"image_generation.completed\",\"b64_json\":\"aGk=\",\"usage\":{\"input_tokens\":10,\
+        \"output_tokens\":272,\"total_tokens\":282,\"input_tokens_details\":{\"text_tokens\":10,\
+        \"image_tokens\":0}}}\n\n";
+    let usage = metered(Surface::OpenAiImages, Vendor::OpenAi, Framing::Sse, streamed);
+    assert_eq!(units(&usage), [(Meter::Input, 10), (Meter::ImageOut, 272)]);
+    let silent = r#"{"created":1,"data":[{"url":"https://a"},{"url":"https://b"}]}"#;
+    let usage = metered(Surface::OpenAiImages, Vendor::OpenAi, Framing::Json, silent);
+    assert_eq!((units(&usage), usage.exceptions), (vec![(Meter::Images, 2)], Vec::new()));
+    assert_eq!(usage.quantities.provenance(Meter::Images), Provenance::Counted);
+}
+
+#[test]
+fn speech_is_audio_out_where_events_tell_it_and_the_requests_characters_where_nothing_does() {
+    let events = "data: {\"type\":\"speech.audio.delta\",\"audio\":\"aGk=\"}\n\ndata: {\"type\":\
+        \"speech.audio.done\",\"usage\":{\"input_tokens\":14,\"output_tokens\":101,\"total_tokens\":115}}\n\n";
+    let usage = metered(Surface::OpenAiSpeech, Vendor::OpenAi, Framing::Sse, events);
+    assert_eq!(
+        (units(&usage), usage.exceptions),
+        (vec![(Meter::Input, 14), (Meter::AudioOut, 101)], Vec::new())
+    );
+    let finished = |characters| {
+        let mut meter = ResponseMeter::new(Surface::OpenAiSpeech, Vendor::OpenAi, 200, Framing::Opaque);
+        meter.feed(&[0xff; 5000]);
+        meter.finish(EndOfStream::Complete, &RequestFacts { characters, ..RequestFacts::default() })
+    };
+    assert_eq!(units(&finished(Some(42))), [(Meter::Characters, 42)]);
+    assert_eq!(finished(None).exceptions, [UsageException::NotReported]);
+}
+
+#[test]
+fn transcriptions_are_tokens_or_seconds_as_reported_and_plain_text_is_an_exception() {
+    let of = |framing, body: &str| metered(Surface::OpenAiTranscription, Vendor::OpenAi, framing, body);
+    let tokens = r#"{"text":"Hi.","usage":{"type":"tokens","input_tokens":14,"input_token_details":{
+        "text_tokens":0,"audio_tokens":14},"output_tokens":45,"total_tokens":59}}"#;
+    assert_eq!(units(&of(Framing::Json, tokens)), [(Meter::Output, 45), (Meter::AudioIn, 14)]);
+    let streamed = "data: {\"type\":\"transcript.text.delta\",\"delta\":\"Hi.\"}\n\ndata: {\"type\":\
+        \"transcript.text.done\",\"text\":\"Hi.\",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\
+        \"input_token_details\":{\"text_tokens\":4,\"audio_tokens\":10},\"output_tokens\":45,\"total_tokens\":59}}\n\n";
+    assert_eq!(
+        units(&of(Framing::Sse, streamed)),
+        [(Meter::Input, 4), (Meter::Output, 45), (Meter::AudioIn, 10)]
+    );
+    let seconds = r#"{"text":"Hi.","usage":{"type":"duration","seconds":9}}"#;
+    assert_eq!(units(&of(Framing::Json, seconds)), [(Meter::AudioSeconds, 9)]);
+    let verbose = r#"{"task":"transcribe","duration":8.47,"text":"Hi.","segments":[{"start":0.0}]}"#;
+    let usage = of(Framing::Json, verbose);
+    assert_eq!((units(&usage), usage.exceptions), (vec![(Meter::AudioSeconds, 9)], Vec::new()));
+    let subtitles =
+        of(Framing::of_content_type(Some("text/plain")), "1\n00:00:00,000 --> 00:00:01,000\nHi.\n");
+    assert_eq!((units(&subtitles), subtitles.exceptions), (Vec::new(), vec![UsageException::NotReported]));
+}

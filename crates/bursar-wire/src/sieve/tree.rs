@@ -66,6 +66,8 @@ fields! {
     Finish,
     /// The state of a response that is produced in the background.
     Status,
+    /// Whether a response is produced in the background.
+    Background,
     /// An error inside an answer whose HTTP status is a success.
     Error,
     /// Text that was produced.
@@ -146,6 +148,8 @@ const VALUES: &[(&str, Field)] = &[
     ("status", Field::Status),
     ("response.status", Field::Status),
     ("interaction.status", Field::Status),
+    ("background", Field::Background),
+    ("response.background", Field::Background),
     ("error", Field::Error),
     ("response.error", Field::Error),
 ];
