@@ -24,11 +24,14 @@ const MOST_SHARES: usize = 1_000;
 /// The spend of one account by the hour of UTC in which calls began.
 type Hours = BTreeMap<Hour, i64>;
 
+/// The accounts of a budget, by whose share they are.
+type Shares = BTreeMap<Option<String>, Hours>;
+
 /// The histories of all budgets that have a threshold on the forecast.
 #[derive(Clone, Debug, Default)]
 pub struct Histories {
     tiers: ModelTiers,
-    budgets: Vec<(Arc<Budget>, BTreeMap<Option<String>, Hours>)>,
+    budgets: Vec<(Arc<Budget>, Shares)>,
 }
 
 impl Histories {

@@ -1,8 +1,14 @@
 //! The composition root: builds store, prices, gateway and console from the configuration, and nothing else.
 
+mod alerts;
 mod gateway_config;
 mod logging;
+pub(crate) mod notify_config;
+mod outlooks;
 pub(crate) mod prices;
+mod warnings;
+#[cfg(test)]
+mod warnings_tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,6 +44,7 @@ pub(crate) struct Running {
     gateway: JoinHandle<ServeSummary>,
     console: JoinHandle<Result<(), bursar_console::ConsoleError>>,
     store: Store,
+    warnings: warnings::Warnings,
 }
 
 /// The file in the data folder that says where the listeners are.
@@ -67,6 +74,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let addresses =
         Addresses { gateway: gateway_listener.local_addr()?, console: console_listener.local_addr()? };
     let store = open_store(config, &book.load())?;
+    let warnings = warnings::start(config, &store, &env)?;
     let gateway =
         Gateway::new(gateway_config::of(config, addresses.gateway, &env)?, store.clone(), Arc::clone(&book))?;
     let console = Console::new(ConsoleParts {
@@ -82,7 +90,7 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     let gateway_stopped = wait_for(stopped.clone());
     let gateway = tokio::spawn(async move { gateway.serve(gateway_listener, gateway_stopped).await });
     let console = tokio::spawn(console.serve(console_listener, wait_for(stopped)));
-    Ok(Running { addresses, stop, gateway, console, store })
+    Ok(Running { addresses, stop, gateway, console, store, warnings })
 }
 
 impl Running {
@@ -101,10 +109,12 @@ impl Running {
         let _ = self.stop.send(true);
         let summary = self.gateway.await.context("the gateway ended with a fault")?;
         let console = self.console.await.context("the control API ended with a fault")?;
-        let store = self.store;
-        tokio::task::spawn_blocking(move || store.close())
-            .await
-            .context("closing the store ended with a fault")??;
+        let (store, warnings) = (self.store, self.warnings);
+        let ending = move || {
+            warnings.stop();
+            store.close()
+        };
+        tokio::task::spawn_blocking(ending).await.context("closing the store ended with a fault")??;
         console?;
         Ok(summary)
     }

@@ -7,6 +7,7 @@ mod budgets;
 mod console;
 mod discover;
 mod gateway;
+mod notify;
 mod problems;
 mod provider;
 mod section;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use budgets::BudgetsSection;
 pub(crate) use console::ConsoleSection;
 pub(crate) use gateway::{GatewaySection, StoreFailure, UnpricedPolicy};
+pub(crate) use notify::{ChannelSection, ChannelWay, NotifySection, Plain};
 pub(crate) use problems::{ConfigProblems, Problem};
 pub(crate) use provider::{ProviderSection, SecretSource, StreamUsage};
 pub(crate) use section::Section;
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) providers: Vec<ProviderSection>,
     /// The budgets, and the classes of models that they may ask for.
     pub(crate) budgets: BudgetsSection,
+    /// Where warnings are told.
+    pub(crate) notify: NotifySection,
 }
 
 /// A way to read the environment, so that tests bring their own.
@@ -79,6 +83,7 @@ impl Config {
             .filter_map(|section| ProviderSection::read(section, &mut problems))
             .collect();
         let budgets = BudgetsSection::read(root.whole("budget"), root.whole("model_tiers"), &mut problems);
+        let notify = NotifySection::read(root.section("notify"), &mut problems);
         root.finish(&mut problems);
         provider::check_together(&providers, &mut problems);
         check_listeners(gateway.listen, &console, &mut problems);
@@ -86,7 +91,7 @@ impl Config {
             providers = discover::from_environment(env);
         }
         if problems.is_empty() {
-            Ok(Config { file, gateway, console, store, providers, budgets })
+            Ok(Config { file, gateway, console, store, providers, budgets, notify })
         } else {
             Err(ConfigProblems::of(file, problems))
         }

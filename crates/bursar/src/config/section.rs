@@ -75,6 +75,11 @@ impl<'e> Section<'e> {
         self.table.contains_key(field)
     }
 
+    /// Whether a field is given as this very text.
+    pub(crate) fn is_text(&self, field: &str, text: &str) -> bool {
+        self.table.get(field).and_then(Value::as_str) == Some(text)
+    }
+
     fn take(&mut self, field: &str) -> Option<Value> {
         self.asked.push(field.to_owned());
         let value = self.table.remove(field);
@@ -176,6 +181,11 @@ impl<'e> Section<'e> {
             }
         }
         texts
+    }
+
+    /// Ends the reading where it is not known which fields there are: those that are left are no problem.
+    pub(crate) fn finish_lenient(mut self, problems: &mut Vec<Problem>) {
+        problems.append(&mut self.problems);
     }
 
     /// Ends the reading: unknown fields become problems, and all problems go to the list.
