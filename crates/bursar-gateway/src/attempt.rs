@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bursar_core::ledger::Amounts;
 use bursar_core::{
     EndOfStream, MeteredUsage, Money, PriceView, RecordId, Rounding, ServiceTier, Timestamp, Timings,
     UsageException, UsageRecord,
 };
 use bursar_prices::{CallFacts, PriceBook, cost_of_call};
 use bursar_store::OpenAttempt;
-use bursar_wire::{RequestFacts, RequestView, ResponseMeter};
+use bursar_wire::{RequestFacts, RequestView, ResponseMeter, Surface};
 use bytes::Bytes;
 
+use crate::budget::{Held, Remaining};
 use crate::lifecycle::Shared;
 use crate::tap::Tap;
 use crate::{fetched_work, observe};
@@ -41,16 +43,21 @@ struct Live {
     reasons: Vec<String>,
     /// Whether the opening is in the journal; an attempt that goes on unrecorded is not settled there either.
     journalled: bool,
-    unknown_surface: bool,
+    surface: Surface,
+    sent_model: Option<String>,
+    held: Option<Held>,
     fetches: bool,
     since_progress: u64,
     last_progress: Instant,
 }
 
 /// What came of an attempt.
+#[derive(Default)]
 pub(crate) struct Settled {
     pub(crate) cost: Option<Money>,
     pub(crate) model: Option<String>,
+    /// What is left in the tightest budget.
+    pub(crate) remaining: Option<Remaining>,
 }
 
 /// What an attempt is opened with.
@@ -60,8 +67,11 @@ pub(crate) struct Opening {
     pub(crate) arrived: Instant,
     pub(crate) reasons: Vec<String>,
     pub(crate) journalled: bool,
-    /// Whether nothing is known of how the path bills.
-    pub(crate) unknown_surface: bool,
+    pub(crate) surface: Surface,
+    /// The model that is sent, where it is another than the one asked for.
+    pub(crate) sent_model: Option<String>,
+    /// What budgets hold for it; nothing for a call that uses nothing itself.
+    pub(crate) held: Option<Held>,
     /// Whether the call itself uses nothing and only fetches work that was done apart from it.
     pub(crate) fetches: bool,
 }
@@ -84,7 +94,9 @@ impl Attempt {
             tap: None,
             reasons: opening.reasons,
             journalled: opening.journalled,
-            unknown_surface: opening.unknown_surface,
+            surface: opening.surface,
+            sent_model: opening.sent_model,
+            held: opening.held,
             fetches: opening.fetches,
             since_progress: 0,
             last_progress: now,
@@ -95,6 +107,12 @@ impl Attempt {
 
     fn live(&mut self) -> Option<&mut Live> {
         self.live.as_deref_mut()
+    }
+
+    /// The model that is sent.
+    pub(crate) fn sent_model(&self) -> Option<&str> {
+        let live = self.live.as_deref()?;
+        live.sent_model.as_deref().or(live.open.requested_model.as_deref())
     }
 
     /// Notes that the request's first byte is about to go out.
@@ -140,7 +158,7 @@ impl Attempt {
     pub(crate) fn settle(mut self, end: EndOfStream) -> Settled {
         match self.live.take() {
             Some(live) => live.settle(end),
-            None => Settled { cost: None, model: None },
+            None => Settled::default(),
         }
     }
 }
@@ -158,6 +176,9 @@ impl Live {
     fn note_progress(&mut self) {
         self.since_progress = 0;
         self.last_progress = Instant::now();
+        if let Some(held) = &self.held {
+            held.extend();
+        }
         let told = self.tap.as_ref().filter(|tap| self.journalled && !tap.is_pending());
         if let Some(tap) = told {
             let seen = tap.seen(&self.asked.view.facts());
@@ -177,7 +198,7 @@ impl Live {
         // Counting a long prompt takes longer than a request's share of this thread.
         if needs_count && self.asked.body.len() > 32 * 1024 && tokio::runtime::Handle::try_current().is_ok() {
             tokio::task::spawn_blocking(move || self.book(end, true));
-            return Settled { cost: None, model: None };
+            return Settled::default();
         }
         self.book(end, needs_count)
     }
@@ -195,24 +216,37 @@ impl Live {
             return self.book_work(&work, end);
         }
         if self.fetches {
-            return Settled { cost: None, model: None };
+            return Settled::default();
         }
         if self.tap.as_ref().is_some_and(Tap::is_pending) {
             let why = "the work is done in the background; it is booked when it is fetched";
             self.reasons.push(why.to_owned());
+            if let Some(held) = self.held.take() {
+                held.outlive();
+            }
             return self.book_own(end, MeteredUsage::default());
         }
         let mut facts = self.asked.view.facts();
+        if let Some(model) = &self.sent_model {
+            facts.model = Some(model.clone());
+        }
         if count_input {
             facts.input_tokens = Some(self.asked.view.count_input(&self.asked.body));
         }
         let mut usage = self.usage(end, &facts);
+        if let Some(held) = &self.held {
+            held.cut_estimates(&mut usage.quantities);
+        }
+        if usage.model.is_none() {
+            usage.model.clone_from(&self.sent_model);
+        }
         self.note_what_is_not_known(&mut usage);
         self.book_own(end, usage)
     }
 
     fn note_what_is_not_known(&self, usage: &mut MeteredUsage) {
-        if self.unknown_surface && self.status.is_some_and(|s| s < 400) && usage.quantities.is_empty() {
+        let is_unknown = self.surface == Surface::Other && !self.fetches;
+        if is_unknown && self.status.is_some_and(|s| s < 400) && usage.quantities.is_empty() {
             let what = format!("how {} bills", self.open.surface);
             usage.exceptions.push(UsageException::NotUnderstood { what });
         }
@@ -221,13 +255,19 @@ impl Live {
     /// Books what the call itself used.
     fn book_own(mut self: Box<Self>, end: EndOfStream, usage: MeteredUsage) -> Settled {
         self.timings.total_us = Some(micros_since(self.arrived));
-        let book = self.shared.prices.load();
-        let record = self.record(end, usage, &book);
+        let held = self.held.take();
+        let book =
+            held.as_ref().map_or_else(|| self.shared.prices.load_full(), |held| Arc::clone(&held.book));
+        let sent = self.sent_model.take().or_else(|| self.open.requested_model.clone());
+        let record = self.record(end, usage, &book, sent.as_deref());
         observe::settled(&record, &book, &self.shared.warned);
         if self.journalled {
             self.keep(&record);
         }
-        Settled { cost: record.contracted_cost, model: record.usage.model.clone() }
+        let remaining = held.and_then(|held| held.settle(Amounts::used_by(&record)));
+        let model = sent.as_deref().unwrap_or_default();
+        self.shared.budgets.learn(&record, &self.asked.view, self.surface, model);
+        Settled { cost: record.contracted_cost, model: record.usage.model, remaining }
     }
 
     /// Books work that was done apart from this call, under the work's own id; and the call, where it is one of its
@@ -244,21 +284,26 @@ impl Live {
             self.reasons
                 .push(format!("the work was done in the background; it is booked as {}", of_work.id.request));
             let own = MeteredUsage { model: model.clone(), tier: usage.tier, ..MeteredUsage::default() };
-            let record = self.record(end, own, &book);
+            let record = self.record(end, own, &book, None);
             observe::settled(&record, &book, &self.shared.warned);
             self.keep(&record);
         }
-        if self.shared.booked_work.begin(of_work.id) {
+        if self.shared.booked_work.begin(of_work.id)
+            && !fetched_work::is_known(&self.shared.store, of_work.id)
+        {
             self.open = of_work;
             self.reasons =
                 vec![format!("work of the provider's own id {work}, booked when it was first fetched whole")];
-            let record = self.record(EndOfStream::Complete, usage, &book);
+            let record = self.record(EndOfStream::Complete, usage, &book, None);
             observe::settled(&record, &book, &self.shared.warned);
-            if !self.keep(&record) {
+            if self.keep(&record) {
+                self.shared.budgets.post(&record);
+            } else {
                 self.shared.booked_work.failed(record.id);
             }
         }
-        Settled { cost: None, model }
+        drop(self.held.take());
+        Settled { model, ..Settled::default() }
     }
 
     /// Writes a settlement; whether it was taken.
@@ -293,14 +338,21 @@ impl Live {
         usage
     }
 
-    fn record(&mut self, end: EndOfStream, usage: MeteredUsage, book: &PriceBook) -> UsageRecord {
+    /// The record. It is priced by the list that the hold was worked out with, as it was known then.
+    fn record(
+        &mut self,
+        end: EndOfStream,
+        usage: MeteredUsage,
+        book: &PriceBook,
+        sent_model: Option<&str>,
+    ) -> UsageRecord {
         let ended_at = now();
         let call = CallFacts {
             provider: &self.open.provider,
             region: self.open.region.as_deref(),
-            requested_model: self.open.requested_model.as_deref(),
+            requested_model: sent_model,
             at: self.open.started_at,
-            known_at: ended_at,
+            known_at: self.open.started_at,
             requested_tier: self.asked.tier,
         };
         let cost = |view| cost_of_call(book, &call, &usage, view, Rounding::HalfEven);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bursar_core::LabelField;
 use bursar_wire::{Dialect, Vendor};
 
 /// Everything that the gateway is told.
@@ -119,15 +120,64 @@ pub struct Limits {
     pub requests: usize,
     /// The time that running answers have to end at shutdown.
     pub drain: Duration,
+    /// The most calls that wait for a budget at a time; further ones take what there is, or are refused.
+    pub waiting: usize,
 }
 
 /// What happens in the cases that have two answers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Policies {
     /// A model without a known price.
     pub unpriced: UnpricedPolicy,
     /// A call that cannot be recorded.
     pub store_failure: StoreFailure,
+    /// What a call has to say about whom it is for; calls that do not are refused.
+    pub required_labels: Vec<LabelField>,
+    /// Calls and their budgets.
+    pub budgets: BudgetPolicies,
+}
+
+/// What happens to calls that budgets cannot judge, or that they refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetPolicies {
+    /// The status of a refusal.
+    pub status: BudgetStatus,
+    /// A call whose price is not known, under a budget in dollars that enforces.
+    pub unpriced: OrRefuse,
+    /// A call that nothing bounds, under a budget that refuses.
+    pub unbounded: OrRefuse,
+    /// A call that no budget covers.
+    pub uncovered: OrRefuse,
+}
+
+impl Default for BudgetPolicies {
+    fn default() -> BudgetPolicies {
+        BudgetPolicies {
+            status: BudgetStatus::TooManyRequests,
+            unpriced: OrRefuse::Refuse,
+            unbounded: OrRefuse::Refuse,
+            uncovered: OrRefuse::Allow,
+        }
+    }
+}
+
+/// Whether a call goes on, and is told of, or is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrRefuse {
+    /// It goes on.
+    Allow,
+    /// It is refused.
+    Refuse,
+}
+
+/// The HTTP status of a refusal for want of budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BudgetStatus {
+    /// 429 with `x-should-retry: false`: the official SDKs raise their quota error and do not try again.
+    #[default]
+    TooManyRequests,
+    /// 402.
+    PaymentRequired,
 }
 
 /// What happens to a call of a model whose price is not known.
@@ -171,6 +221,7 @@ impl Default for Limits {
             stall: Duration::from_secs(300),
             requests: 16_384,
             drain: Duration::from_secs(30),
+            waiting: 4096,
         }
     }
 }

@@ -7,6 +7,7 @@ use bursar_wire::{Dialect, ErrorBody, ErrorKind};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
+use crate::lifecycle::{BUDGET, BUDGET_REMAINING};
 use crate::relay::GatewayBody;
 
 /// A refusal or failure on its way to the client.
@@ -33,6 +34,12 @@ pub(crate) fn respond(refusal: &ErrorBody, dialect: Dialect, id: RequestId) -> R
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
     for (name, value) in rendered.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    for (detail, name) in [("budget", BUDGET), ("budget_remaining", BUDGET_REMAINING)] {
+        let told = refusal.details.iter().find(|(d, _)| *d == detail);
+        if let Some(value) = told.and_then(|(_, v)| HeaderValue::from_str(v).ok()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }

@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use bursar_core::{RecordId, RequestId};
+use bursar_store::{Reader, Store};
 use bursar_wire::Surface;
 use http::Method;
 use sha2::{Digest as _, Sha256};
@@ -38,6 +39,12 @@ pub(crate) fn record_id(provider: &str, work: &str) -> RecordId {
     let digest = Sha256::new().chain_update(provider).chain_update([0]).chain_update(work).finalize();
     let first = digest.iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte));
     RecordId { request: RequestId(first), attempt: 0 }
+}
+
+/// Whether an earlier process has booked the work.
+pub(crate) fn is_known(store: &Store, id: RecordId) -> bool {
+    let records = Reader::open(store.folder()).and_then(|reader| reader.request(id.request));
+    records.is_ok_and(|records| !records.is_empty())
 }
 
 /// The work that was booked lately.

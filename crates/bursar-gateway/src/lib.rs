@@ -6,6 +6,7 @@
 
 mod attempt;
 mod body;
+mod budget;
 mod client_stream;
 pub mod config;
 mod connection;
@@ -22,8 +23,8 @@ mod tap;
 mod upstream;
 
 pub use config::{
-    ConfigError, Endpoint, GatewayConfig, Limits, Policies, ProviderConfig, ProviderSecret, StoreFailure,
-    StreamUsage, Timeouts, UnpricedPolicy,
+    BudgetPolicies, BudgetStatus, ConfigError, Endpoint, GatewayConfig, Limits, OrRefuse, Policies,
+    ProviderConfig, ProviderSecret, StoreFailure, StreamUsage, Timeouts, UnpricedPolicy,
 };
 pub use recover::recover;
 pub use serve::{Gateway, ServeSummary};

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
 
+use crate::budget::{Budgets, missing_labels};
 use crate::config::{GatewayConfig, UnpricedPolicy};
 use crate::error::{Refusal, refuse, respond, told};
 use crate::identify::{self, Principal};
@@ -36,6 +37,8 @@ const METHODS: [Method; 7] =
 /// Headers of answers.
 pub(crate) const COST: &str = "x-bursar-cost";
 pub(crate) const MODEL: &str = "x-bursar-model";
+pub(crate) const BUDGET: &str = "x-bursar-budget";
+pub(crate) const BUDGET_REMAINING: &str = "x-bursar-budget-remaining";
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bursar-request-id");
 
 /// What all requests share.
@@ -44,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) providers: Vec<Arc<Provider>>,
     pub(crate) store: Store,
     pub(crate) prices: Arc<ArcSwap<PriceBook>>,
+    pub(crate) budgets: Arc<Budgets>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) warned: Warned,
     pub(crate) booked_work: fetched_work::Booked,
@@ -88,11 +92,13 @@ impl Shared {
         store: Store,
         prices: Arc<ArcSwap<PriceBook>>,
     ) -> Shared {
+        let budgets = Budgets::new(store.budgets(), config.policies.budgets, config.limits.waiting);
         Shared {
             config,
             providers,
             store,
             prices,
+            budgets: Arc::new(budgets),
             in_flight: InFlightCount::default(),
             warned: Warned::default(),
             booked_work: fetched_work::Booked::default(),
@@ -188,6 +194,7 @@ async fn answer(
     let mut route = choose(shared, &admitted, view.model.as_deref())?;
     check_price(shared, &admitted, &mut route, &view)?;
     let (attribution, notes) = attribute(&head.headers, &mut view, &admitted.principal);
+    check_labels(shared, &admitted, &attribution)?;
     let plan = plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes);
     call::call(shared, plan).await
 }
@@ -395,6 +402,17 @@ fn check_price(
             provider.price_as
         )),
     ))
+}
+
+fn check_labels(shared: &Shared, admitted: &Admitted, attribution: &Attribution) -> Result<(), Refusal> {
+    let surface = admitted.surface;
+    if !surface.bills_usage() && surface != Surface::Other {
+        return Ok(());
+    }
+    match missing_labels(attribution, &shared.config.policies.required_labels) {
+        Some(refusal) => Err(refusal),
+        None => Ok(()),
+    }
 }
 
 fn attribute(

@@ -11,10 +11,14 @@ use bursar_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::config::{ConfigError, GatewayConfig};
 use crate::lifecycle::Shared;
 use crate::{connection, upstream};
+
+/// How often leases are looked at, and those who wait for a budget ask again without a settlement.
+const TICK: Duration = Duration::from_millis(250);
 
 /// The gateway, ready to serve.
 #[derive(Clone)]
@@ -65,17 +69,29 @@ impl Gateway {
         self.shared.in_flight.now()
     }
 
+    /// Calls that wait for money that budgets hold for others.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.budgets.waiting()
+    }
+
     /// Serves until `shutdown` is done, then lets running answers end within the drain time.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> ServeSummary {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let mut connections = 0;
         let mut shutdown = std::pin::pin!(shutdown);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let accepted = tokio::select! {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => accepted,
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => continue,
+                _ = tick.tick() => {
+                    self.shared.budgets.tick();
+                    continue;
+                }
             };
             match accepted {
                 Ok((stream, from)) => {

@@ -123,6 +123,8 @@ pub enum Outcome {
 pub struct Standing {
     /// How many budgets cover the call.
     pub covering: usize,
+    /// Those budgets.
+    pub budgets: Vec<Arc<Budget>>,
     /// The one with the least left, relative to its limit; `None` where none covers the call.
     pub tightest: Option<Tightest>,
 }
@@ -154,6 +156,8 @@ pub struct Shortage {
     pub budget: Arc<Budget>,
     /// Whose share of it, where it is per something; the values of its fields.
     pub instance: Option<String>,
+    /// The account, by its number in this ledger.
+    pub account: u32,
     /// Why.
     pub by: ShortBy,
     /// What the call may use at most, in the budget's unit.
@@ -164,6 +168,15 @@ pub struct Shortage {
     pub held: i64,
     /// The window that would pay.
     pub window: Window,
+}
+
+/// A budget that pays for a call, and the account that it pays from.
+#[derive(Clone, Debug)]
+pub struct Payer {
+    /// The budget.
+    pub budget: Arc<Budget>,
+    /// The account, by its number in this ledger.
+    pub account: u32,
 }
 
 impl Shortage {

@@ -1,9 +1,9 @@
 //! Finding room for a call in every budget that covers it.
 
-use super::command::{HoldRequest, ShortBy, Shortage, Standing, Tightest};
+use super::command::{HoldRequest, Payer, ShortBy, Shortage, Standing, Tightest};
 use super::slot::instance_text;
 use super::{Entry, Ledger};
-use crate::budget::Budget;
+use crate::budget::{Budget, Subject};
 use crate::time::Timestamp;
 
 impl Ledger {
@@ -27,6 +27,7 @@ impl Ledger {
                 short.push(Shortage {
                     budget: std::sync::Arc::clone(budget),
                     instance: instance_text(&account.instance),
+                    account: no,
                     by,
                     need: need.unwrap_or(0),
                     available,
@@ -39,9 +40,25 @@ impl Ledger {
         short
     }
 
+    /// The budgets that would pay for a call, whatever is left in them.
+    pub fn payers(&mut self, subject: &Subject) -> Vec<Payer> {
+        let mut found = std::mem::take(&mut self.found);
+        self.index.covering(subject, &mut found);
+        let mut payers = Vec::with_capacity(found.len());
+        for &number in &found {
+            if let Some(account) = self.account_of(number, subject) {
+                let budget = std::sync::Arc::clone(&self.slots[number as usize].budget);
+                payers.push(Payer { budget, account });
+            }
+        }
+        self.found = found;
+        payers
+    }
+
     /// Holds what was chosen.
     pub(super) fn commit(&mut self, entries: &[Entry], now: Timestamp) -> Standing {
         let mut tightest: Option<(i128, i128, Tightest)> = None;
+        let mut budgets = Vec::with_capacity(entries.len());
         for entry in entries {
             let account = &mut self.accounts[entry.account as usize];
             let budget = &self.slots[account.slot as usize].budget;
@@ -51,13 +68,14 @@ impl Ledger {
             let available = window.available(budget, now);
             let limit = i128::from(window.limit(budget, now).max(1));
             let left = i128::from(available);
+            budgets.push(std::sync::Arc::clone(budget));
             if tightest.as_ref().is_none_or(|(l, of, _)| left * of < l * limit) {
                 let budget = std::sync::Arc::clone(budget);
                 tightest = Some((left, limit, Tightest { budget, available }));
             }
             self.touch(entry.account);
         }
-        Standing { covering: entries.len(), tightest: tightest.map(|(.., t)| t) }
+        Standing { covering: entries.len(), budgets, tightest: tightest.map(|(.., t)| t) }
     }
 }
 

@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 pub use account::WindowState;
 pub use command::{
-    Amounts, Balance, Command, HoldRequest, Outcome, Posting, ShortBy, Shortage, Standing, Tightest,
+    Amounts, Balance, Command, HoldRequest, Outcome, Payer, Posting, ShortBy, Shortage, Standing, Tightest,
 };
 pub use reading::{AccountState, Past};
 

@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 
 use super::fetch::fetching;
 use super::plan::{Outgoing, Plan};
-use super::{Admitted, Shared, small};
+use super::{Admitted, BUDGET, BUDGET_REMAINING, Shared, small};
 use crate::attempt::Attempt;
+use crate::budget::{Grant, Remaining};
 use crate::config::StoreFailure;
 use crate::error::{Refusal, in_words, refuse};
 use crate::identify::{self, Principal};
@@ -39,6 +40,8 @@ struct Turn {
     others: bool,
     /// Why there is a try after the first.
     why: Option<String>,
+    /// What is left in the tightest budget that covers the call.
+    remaining: Option<Remaining>,
 }
 
 /// What came of a try.
@@ -58,9 +61,27 @@ struct Failed {
     otherwise: Result<Response<GatewayBody>, Refusal>,
 }
 
-/// Sends a request until an answer stands.
+/// Sends a request until an answer stands, and tells what is left in the tightest budget.
 pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<GatewayBody>, Refusal> {
-    let mut turn = Turn { number: 0, retry: 0, others: true, why: None };
+    let mut turn = Turn { number: 0, retry: 0, others: true, why: None, remaining: None };
+    let answered = tries(shared, &plan, &mut turn).await;
+    let Some(remaining) = turn.remaining else { return answered };
+    match answered {
+        Ok(mut response) => {
+            if !response.headers().contains_key(BUDGET) {
+                put(response.headers_mut(), BUDGET, &remaining.budget);
+                put(response.headers_mut(), BUDGET_REMAINING, &remaining.text);
+            }
+            Ok(response)
+        }
+        Err(refusal) if refusal.details.iter().any(|(name, _)| *name == "budget") => Err(refusal),
+        Err(refusal) => Err(Box::new(
+            refusal.with_detail("budget", remaining.budget).with_detail("budget_remaining", remaining.text),
+        )),
+    }
+}
+
+async fn tries(shared: &Arc<Shared>, plan: &Plan, turn: &mut Turn) -> Result<Response<GatewayBody>, Refusal> {
     let mut last = Err(refuse(ErrorKind::UpstreamUnavailable, "No provider answered."));
     for (place, &index) in plan.route.providers.iter().enumerate() {
         let provider = &shared.providers[index];
@@ -71,7 +92,7 @@ pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<Ga
         }
         for retry in 0..=provider.config.retries {
             turn.retry = retry;
-            let failed = match attempt(shared, &plan, provider, &mut turn).await {
+            let failed = match attempt(shared, plan, provider, turn).await {
                 Outcome::Answer(response) => return Ok(response),
                 Outcome::Refused(refusal) => return Err(refusal),
                 Outcome::Again(failed) => failed,
@@ -99,9 +120,16 @@ pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<Ga
 async fn attempt(shared: &Arc<Shared>, plan: &Plan, provider: &Arc<Provider>, turn: &mut Turn) -> Outcome {
     let number_of_target = provider.next_target();
     let from = From { provider: Arc::clone(provider), target: number_of_target };
-    let Outgoing { body, hide_usage, is_unpacked } = plan.body_for(provider);
-    let prepared =
-        prepare(&plan.admitted, &plan.head, provider, from.target(), &plan.path, OutBody::Full(Some(body)));
+    let grant = match admit(shared, plan, provider, from.target(), turn).await {
+        Ok(grant) => grant,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    let Some(Outgoing { body, path, hide_usage, is_unpacked }) = plan.outgoing(provider, grant.as_ref())
+    else {
+        return Outcome::Refused(refuse(ErrorKind::QuotaExhausted, "The call's output cannot be limited."));
+    };
+    let body = OutBody::Full(Some(body));
+    let prepared = prepare(&plan.admitted, &plan.head, provider, from.target(), &path, body);
     let (mut request, key) = match prepared {
         Ok(prepared) => prepared,
         Err(refusal) => return Outcome::Refused(refusal),
@@ -113,7 +141,7 @@ async fn attempt(shared: &Arc<Shared>, plan: &Plan, provider: &Arc<Provider>, tu
         // The chunk can be taken out of plain text only.
         request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    let mut booking = match open(shared, plan, provider, from.target(), turn) {
+    let mut booking = match open(shared, plan, (provider, from.target()), turn, grant) {
         Ok(booking) => booking,
         Err(refusal) => return Outcome::Refused(refusal),
     };
@@ -129,17 +157,34 @@ async fn attempt(shared: &Arc<Shared>, plan: &Plan, provider: &Arc<Provider>, tu
 /// How long a credential rests when the provider says nothing about it.
 const UNASKED_REST: Duration = Duration::from_secs(10);
 
-fn open(
+/// Holds what the attempt may use in its budgets.
+async fn admit(
     shared: &Arc<Shared>,
     plan: &Plan,
     provider: &Provider,
     target: &Target,
     turn: &mut Turn,
-) -> Result<Option<Attempt>, Refusal> {
+) -> Result<Option<Grant>, Refusal> {
     if !plan.is_booked() {
-        return Ok(fetching(shared, &plan.admitted, &plan.head, provider, target));
+        return Ok(None);
     }
-    let opening = plan.opening(provider, target, turn.number);
+    let ask = plan.ask(shared, provider, target, turn.number);
+    let grant = shared.budgets.admit(ask, plan.readable()).await?;
+    turn.remaining = grant.held.remaining();
+    Ok(Some(grant))
+}
+
+fn open(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    (provider, target): (&Provider, &Target),
+    turn: &mut Turn,
+    grant: Option<Grant>,
+) -> Result<Option<Attempt>, Refusal> {
+    let Some(grant) = grant else {
+        return Ok(fetching(shared, &plan.admitted, &plan.head, provider, target));
+    };
+    let opening = plan.opening(provider, target, turn.number, &grant);
     let journalled = match shared.store.open_attempt(&opening) {
         Ok(()) => true,
         Err(error) if shared.config.policies.store_failure == StoreFailure::GoOn => {
@@ -155,7 +200,7 @@ fn open(
             ));
         }
     };
-    let mut attempt = Attempt::new(Arc::clone(shared), plan.live(opening, journalled));
+    let mut attempt = Attempt::new(Arc::clone(shared), plan.live(opening, journalled, grant));
     if let Some(why) = turn.why.take() {
         attempt.because(why);
     }
@@ -258,8 +303,7 @@ async fn answered(
         Again::Elsewhere(_) | Again::No => None,
     };
     if let Some(booking) = &mut booking {
-        let model = plan.asked.view.model.as_deref();
-        begin_metering(booking, (plan.admitted.surface, config.vendor), model, &response);
+        begin_metering(booking, (plan.admitted.surface, config.vendor), &response);
     }
     let what = format!("provider {} answered {}", config.name, status.as_u16());
     let hide = tried.hide_usage && status.is_success() && is_plain_stream(response.headers());
@@ -316,13 +360,12 @@ fn note_health(tried: &Try, status: u16, again: Again) -> Again {
 fn begin_metering(
     booking: &mut Attempt,
     (surface, vendor): (Surface, Vendor),
-    model: Option<&str>,
     response: &Response<Incoming>,
 ) {
     let headers = response.headers();
     let status = response.status().as_u16();
     let mut meter = ResponseMeter::new(surface, vendor, status, framing_of(headers));
-    if let Some(model) = model {
+    if let Some(model) = booking.sent_model() {
         meter.set_model(model);
     }
     for (name, value) in headers {
@@ -405,7 +448,7 @@ pub(super) async fn upload(
     match send(tried.from.target(), provider, request, booking.as_mut()).await {
         Ok((connection, response)) => {
             if let Some(booking) = &mut booking {
-                begin_metering(booking, (admitted.surface, provider.config.vendor), None, &response);
+                begin_metering(booking, (admitted.surface, provider.config.vendor), &response);
             }
             note_health(&tried, response.status().as_u16(), Again::No);
             let (parts, body) = response.into_parts();

@@ -46,7 +46,9 @@ pub(super) fn fetching(
         arrived: admitted.arrived,
         reasons: notes,
         journalled: false,
-        unknown_surface: false,
+        surface: admitted.surface,
+        sent_model: None,
+        held: None,
         fetches: true,
     };
     Some(Attempt::new(Arc::clone(shared), opening))

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use bursar_core::budget::Subject;
 use bursar_core::{Attribution, MeteredUsage, Quantities, ServiceTier, Timestamp};
 use bursar_store::OpenAttempt;
-use bursar_wire::{RequestView, Surface, ask_for_usage, replace_model};
+use bursar_wire::{ModelPlace, RequestView, Surface, ask_for_usage, limit_output, replace_model};
 use bytes::Bytes;
 use http::Method;
 
-use super::{Admitted, kept_for_counting, runs_a_model};
+use super::{Admitted, Shared, kept_for_counting, runs_a_model};
 use crate::attempt::{self, Asked, Opening};
+use crate::budget::{Ask, AskParts, Grant, Pricing, lease};
 use crate::config::StreamUsage;
+use crate::identify::Principal;
 use crate::route::Route;
 use crate::upstream::{Provider, Target};
 
@@ -37,6 +40,7 @@ pub(super) struct Plan {
 /// The body of an attempt.
 pub(super) struct Outgoing {
     pub(super) body: Bytes,
+    pub(super) path: String,
     /// Whether usage was asked for on the client's behalf, and its chunk has to be hidden again.
     pub(super) hide_usage: bool,
     /// Whether the client's bytes were compressed and these are not.
@@ -59,11 +63,14 @@ impl Plan {
         let (mut body, mut kept, mut edited) = (sent, readable, false);
         let mut path = admitted.path.clone();
         if let Some(bare) = &route.bare_model {
-            if let bursar_wire::ModelPlace::Path(place) = &view.model_place {
+            if let ModelPlace::Path(place) = &view.model_place {
                 path.replace_range(place.clone(), bare);
             } else {
                 kept = Bytes::from(replace_model(&kept, &view, bare));
                 (body, edited) = (kept.clone(), true);
+            }
+            if let ModelPlace::Path(place) | ModelPlace::Form(place) = &mut view.model_place {
+                place.end = place.start + bare.len();
             }
             view.model = Some(bare.clone());
         }
@@ -94,29 +101,84 @@ impl Plan {
         calls && (surface.bills_usage() || surface == Surface::Other) && runs_a_model(&self.admitted)
     }
 
-    /// The body for a provider.
-    pub(super) fn body_for(&self, provider: &Provider) -> Outgoing {
-        let view = &self.asked.view;
-        let chat = matches!(self.admitted.surface, Surface::OpenAiChat | Surface::OpenAiCompletions);
+    /// What asks the budgets for room.
+    pub(super) fn ask(&self, shared: &Shared, provider: &Provider, target: &Target, attempt: u16) -> Ask {
+        let key = match &self.admitted.principal {
+            Principal::Key(key) => Some(Arc::clone(key)),
+            Principal::Open => None,
+        };
+        let subject = Subject {
+            attribution: self.attribution.clone(),
+            key: self.admitted.principal.key_id(),
+            provider: provider.config.price_as.clone(),
+            model: self.asked.view.model.clone(),
+        };
+        Ask::new(AskParts {
+            budgets: Arc::clone(&shared.budgets),
+            id: attempt::record_id(self.admitted.id, attempt),
+            subject: Arc::new(subject),
+            at: self.started_at,
+            lease: lease(&provider.config.timeouts),
+            asked: Arc::clone(&self.asked),
+            surface: self.admitted.surface,
+            pricing: Pricing {
+                book: shared.prices.load_full(),
+                provider: provider.config.price_as.clone(),
+                region: target.region.clone(),
+                tiers: self.asked.view.possible_tiers(),
+            },
+            key,
+        })
+    }
+
+    /// The body as it is read.
+    pub(super) const fn readable(&self) -> &Bytes {
+        &self.readable
+    }
+
+    /// What goes out to a provider: the body with what the budgets ask for, and the path. `None` where the output
+    /// cannot be limited.
+    pub(super) fn outgoing(&self, provider: &Provider, grant: Option<&Grant>) -> Option<Outgoing> {
+        let (view, surface) = (&self.asked.view, self.admitted.surface);
+        let (model, limit) = grant.map_or((None, None), |g| (g.model.as_deref(), g.limit));
+        let mut path = self.path.clone();
+        let mut edited: Option<Vec<u8>> = None;
+        match (&view.model_place, model) {
+            (_, None) => {}
+            (ModelPlace::Path(place), Some(model)) => {
+                path.replace_range(place.clone(), &model.replace('/', "%2F"));
+            }
+            (_, Some(model)) => edited = Some(replace_model(&self.readable, view, model)),
+        }
+        if let Some(limit) = limit {
+            let body = edited.as_deref().unwrap_or(&self.readable);
+            edited = Some(limit_output(body, view, surface, provider.config.vendor, limit)?);
+        }
+        let chat = matches!(surface, Surface::OpenAiChat | Surface::OpenAiCompletions);
         let asks = chat && provider.config.stream_usage == StreamUsage::Ask;
         let asking = if asks && view.stream && !view.include_usage {
-            ask_for_usage(&self.readable, view)
+            ask_for_usage(edited.as_deref().unwrap_or(&self.readable), view)
         } else {
             None
         };
         let hide_usage = asking.is_some();
-        Outgoing {
-            body: asking.map_or_else(|| self.body.clone(), Bytes::from),
-            hide_usage,
-            is_unpacked: self.compressed && (self.edited || hide_usage),
-        }
+        let edited = asking.or(edited);
+        let is_unpacked = self.compressed && (self.edited || edited.is_some());
+        let body = edited.map_or_else(|| self.body.clone(), Bytes::from);
+        Some(Outgoing { body, path, hide_usage, is_unpacked })
     }
 
     /// The opening of an attempt at an endpoint.
-    pub(super) fn opening(&self, provider: &Provider, target: &Target, attempt: u16) -> OpenAttempt {
+    pub(super) fn opening(
+        &self,
+        provider: &Provider,
+        target: &Target,
+        attempt: u16,
+        grant: &Grant,
+    ) -> OpenAttempt {
         OpenAttempt {
             id: attempt::record_id(self.admitted.id, attempt),
-            started_at: self.started_at,
+            started_at: grant.at,
             key: self.admitted.principal.key_id(),
             attribution: self.attribution.clone(),
             provider: provider.config.price_as.clone(),
@@ -124,8 +186,8 @@ impl Plan {
             region: target.region.clone(),
             requested_model: self.asked.view.model.clone(),
             expected: self.expected.clone(),
-            ceiling: None,
-            lease_until: None,
+            ceiling: Some(grant.held.ceiling),
+            lease_until: Some(grant.lease_until),
         }
     }
 
@@ -140,16 +202,19 @@ impl Plan {
     }
 
     /// What the attempt keeps beside its opening.
-    pub(super) fn live(&self, open: OpenAttempt, journalled: bool) -> Opening {
+    pub(super) fn live(&self, open: OpenAttempt, journalled: bool, grant: Grant) -> Opening {
         let mut reasons = vec![self.route.reason.clone()];
         reasons.extend(self.notes.iter().cloned());
+        reasons.extend(grant.reasons);
         Opening {
             open,
             asked: Arc::clone(&self.asked),
             arrived: self.admitted.arrived,
             reasons,
             journalled,
-            unknown_surface: self.admitted.surface == Surface::Other,
+            surface: self.admitted.surface,
+            sent_model: grant.model,
+            held: Some(grant.held),
             fetches: false,
         }
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 
 use super::call::put;
-use super::{COST, MODEL};
+use super::{BUDGET, BUDGET_REMAINING, COST, MODEL};
 use crate::attempt::Attempt;
 use crate::error::{Refusal, in_words, refuse};
 use crate::relay::{GatewayBody, RelayParts};
@@ -57,6 +57,10 @@ pub(super) async fn collected(
         }
         if let Some(model) = settled.model {
             put(&mut headers, MODEL, &model);
+        }
+        if let Some(remaining) = settled.remaining {
+            put(&mut headers, BUDGET, &remaining.budget);
+            put(&mut headers, BUDGET_REMAINING, &remaining.text);
         }
     }
     if let Some((kind, message)) = why {

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::connection::OutBody;
 use crate::identify;
-use crate::lifecycle::{COST, MODEL};
+use crate::lifecycle::{BUDGET, BUDGET_REMAINING, COST, MODEL};
 
 /// Request headers that belong to one connection (RFC 9110, §7.6.1), and those that are made anew. This and the
 /// other lists stand in `docs/reference/headers.md`; a test keeps the two the same.
@@ -86,7 +86,7 @@ fn connection_names(from: &HeaderMap) -> Vec<&str> {
 }
 
 /// Response headers that belong to the connection with the provider, and those that this gateway says itself.
-const NOT_PASSED_BACK: [&str; 8] = [
+const NOT_PASSED_BACK: [&str; 10] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -95,6 +95,8 @@ const NOT_PASSED_BACK: [&str; 8] = [
     "upgrade",
     COST,
     MODEL,
+    BUDGET,
+    BUDGET_REMAINING,
 ];
 
 /// The head of the response to the client, from the provider's.
@@ -134,7 +136,10 @@ mod tests {
             .collect();
         assert_eq!(rows("Not passed to the provider"), stays);
         assert_eq!(rows("Not passed to the client"), NOT_PASSED_BACK);
-        assert_eq!(rows("Added to every answer"), [REQUEST_ID.as_str(), COST, MODEL]);
+        assert_eq!(
+            rows("Added to every answer"),
+            [REQUEST_ID.as_str(), COST, MODEL, BUDGET, BUDGET_REMAINING]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bad_bodies;
 mod bad_heads;
+mod budgets;
 mod callers;
 mod fallback;
 mod fetched_work;

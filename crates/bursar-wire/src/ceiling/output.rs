@@ -41,8 +41,6 @@ impl OutputPart {
         {
             return None;
         }
-        let choices = view.choices.unwrap_or(1).max(view.reach.best_of.unwrap_or(1)).max(1);
-        let prompts = if surface == Surface::OpenAiCompletions { view.volume.items.max(1) } else { 1 };
         let most = limits.max_output.or(limits.context_window);
         let asked = view.max_output_tokens;
         let limit = match surface {
@@ -50,7 +48,7 @@ impl OutputPart {
             _ => asked.map(|asked| most.map_or(asked, |most| asked.min(most))).or(most),
         };
         let extra = if view.reach.predicts { view.body_bytes } else { 0 };
-        Some(OutputPart { place, surface, answers: choices.saturating_mul(prompts), extra, limit })
+        Some(OutputPart { place, surface, answers: view.answers(surface), extra, limit })
     }
 
     /// The most tokens of all answers.
@@ -74,6 +72,16 @@ impl OutputPart {
         if let Some(place) = bound.parts.get_mut(self.place) {
             *place = part;
         }
+    }
+}
+
+impl RequestView {
+    /// How many answers are produced, those that are thrown away included; each has the output limit.
+    #[must_use]
+    pub fn answers(&self, surface: Surface) -> u64 {
+        let choices = self.choices.unwrap_or(1).max(self.reach.best_of.unwrap_or(1)).max(1);
+        let prompts = if surface == Surface::OpenAiCompletions { self.volume.items.max(1) } else { 1 };
+        choices.saturating_mul(prompts)
     }
 }
 
