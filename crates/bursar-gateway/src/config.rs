@@ -125,16 +125,30 @@ pub struct Limits {
 }
 
 /// What happens in the cases that have two answers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policies {
     /// A model without a known price.
     pub unpriced: UnpricedPolicy,
     /// A call that cannot be recorded.
     pub store_failure: StoreFailure,
-    /// What a call has to say about whom it is for; calls that do not are refused.
+    /// What a call has to say about whom it is for.
     pub required_labels: Vec<LabelField>,
+    /// A call that does not.
+    pub missing_labels: OrRefuse,
     /// Calls and their budgets.
     pub budgets: BudgetPolicies,
+}
+
+impl Default for Policies {
+    fn default() -> Policies {
+        Policies {
+            unpriced: UnpricedPolicy::default(),
+            store_failure: StoreFailure::default(),
+            required_labels: Vec::new(),
+            missing_labels: OrRefuse::Refuse,
+            budgets: BudgetPolicies::default(),
+        }
+    }
 }
 
 /// What happens to calls that budgets cannot judge, or that they refuse.

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header
 use hyper::body::Incoming;
 
 use crate::budget::{Budgets, missing_labels};
-use crate::config::{GatewayConfig, UnpricedPolicy};
+use crate::config::{GatewayConfig, OrRefuse, UnpricedPolicy};
 use crate::error::{Refusal, refuse, respond, told};
 use crate::identify::{self, Principal};
 use crate::observe::Warned;
@@ -193,8 +193,8 @@ async fn answer(
     check_model(&admitted, &view)?;
     let mut route = choose(shared, &admitted, view.model.as_deref())?;
     check_price(shared, &admitted, &mut route, &view)?;
-    let (attribution, notes) = attribute(&head.headers, &mut view, &admitted.principal);
-    check_labels(shared, &admitted, &attribution)?;
+    let (attribution, mut notes) = attribute(&head.headers, &mut view, &admitted.principal);
+    notes.extend(check_labels(shared, &admitted, &attribution)?);
     let plan = plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes);
     call::call(shared, plan).await
 }
@@ -404,14 +404,23 @@ fn check_price(
     ))
 }
 
-fn check_labels(shared: &Shared, admitted: &Admitted, attribution: &Attribution) -> Result<(), Refusal> {
-    let surface = admitted.surface;
+/// Whether the call says what the configuration requires; a note, where it does not and goes on all the same.
+fn check_labels(
+    shared: &Shared,
+    admitted: &Admitted,
+    attribution: &Attribution,
+) -> Result<Option<String>, Refusal> {
+    let (surface, policies) = (admitted.surface, &shared.config.policies);
     if !surface.bills_usage() && surface != Surface::Other {
-        return Ok(());
+        return Ok(None);
     }
-    match missing_labels(attribution, &shared.config.policies.required_labels) {
-        Some(refusal) => Err(refusal),
-        None => Ok(()),
+    match (missing_labels(attribution, &policies.required_labels), policies.missing_labels) {
+        (None, _) => Ok(None),
+        (Some(refusal), OrRefuse::Refuse) => Err(refusal),
+        (Some(refusal), OrRefuse::Allow) => {
+            metrics::counter!("bursar_missing_labels_total").increment(1);
+            Ok(Some(refusal.message.clone()))
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use bursar_gateway::{
-    Endpoint, GatewayConfig, Limits, Policies, ProviderConfig, ProviderSecret, StoreFailure as Failure,
-    StreamUsage as Usage, Timeouts, UnpricedPolicy as Unpriced,
+    BudgetPolicies, BudgetStatus, Endpoint, GatewayConfig, Limits, OrRefuse as Or, Policies, ProviderConfig,
+    ProviderSecret, StoreFailure as Failure, StreamUsage as Usage, Timeouts, UnpricedPolicy as Unpriced,
 };
 use bursar_wire::Vendor;
 
 use crate::config::{
-    Config, Environment, GatewaySection, ProviderSection, StoreFailure, StreamUsage, UnpricedPolicy,
+    Config, Environment, GatewaySection, OrRefuse, ProviderSection, StoreFailure, StreamUsage, UnpricedPolicy,
 };
 
 /// What the gateway is told. A credential that is configured and not there is an error: calls would fail one by
@@ -19,18 +19,37 @@ pub(super) fn of(config: &Config, listen: SocketAddr, env: Environment<'_>) -> a
     Ok(GatewayConfig {
         providers,
         limits: limits(&config.gateway),
-        policies: Policies {
-            unpriced: match config.gateway.unpriced {
-                UnpricedPolicy::Allow => Unpriced::Allow,
-                UnpricedPolicy::Refuse => Unpriced::Refuse,
-            },
-            store_failure: match config.gateway.store_failure {
-                StoreFailure::Refuse => Failure::Refuse,
-                StoreFailure::GoOn => Failure::GoOn,
-            },
-        },
+        policies: policies(&config.gateway),
         open_mode: listen.ip().is_loopback(),
     })
+}
+
+fn policies(gateway: &GatewaySection) -> Policies {
+    let or_refuse = |chosen| match chosen {
+        OrRefuse::Allow => Or::Allow,
+        OrRefuse::Refuse => Or::Refuse,
+    };
+    Policies {
+        unpriced: match gateway.unpriced {
+            UnpricedPolicy::Allow => Unpriced::Allow,
+            UnpricedPolicy::Refuse => Unpriced::Refuse,
+        },
+        store_failure: match gateway.store_failure {
+            StoreFailure::Refuse => Failure::Refuse,
+            StoreFailure::GoOn => Failure::GoOn,
+        },
+        required_labels: gateway.require_labels.clone(),
+        missing_labels: or_refuse(gateway.missing_labels),
+        budgets: BudgetPolicies {
+            status: match gateway.budget_status {
+                402 => BudgetStatus::PaymentRequired,
+                _ => BudgetStatus::TooManyRequests,
+            },
+            unpriced: or_refuse(gateway.unpriced_under_budget),
+            unbounded: or_refuse(gateway.unbounded_under_budget),
+            uncovered: or_refuse(gateway.uncovered),
+        },
+    }
 }
 
 fn limits(gateway: &GatewaySection) -> Limits {
@@ -39,6 +58,7 @@ fn limits(gateway: &GatewaySection) -> Limits {
         head_timeout: gateway.header_timeout,
         body_timeout: gateway.body_timeout,
         drain: gateway.drain,
+        waiting: usize::try_from(gateway.max_waiting).unwrap_or(usize::MAX),
         ..Limits::default()
     }
 }

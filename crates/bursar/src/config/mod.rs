@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use budgets::BudgetsSection;
 pub(crate) use console::ConsoleSection;
-pub(crate) use gateway::{GatewaySection, StoreFailure, UnpricedPolicy};
+pub(crate) use gateway::{GatewaySection, OrRefuse, StoreFailure, UnpricedPolicy};
 pub(crate) use notify::{ChannelSection, ChannelWay, NotifySection, Plain};
 pub(crate) use problems::{ConfigProblems, Problem};
 pub(crate) use provider::{ProviderSection, SecretSource, StreamUsage};
@@ -142,6 +142,9 @@ mod tests {
             listen = "nowhere"
             max_body = "12 parsecs"
             unpriced = "maybe"
+            budget_status = 418
+            uncovered = "perhaps"
+            require_labels = ["team", "colour"]
             [store]
             durabillity = "disk"
             [[provider]]
@@ -168,6 +171,9 @@ mod tests {
             "gateway.listen",
             "gateway.max_body",
             "gateway.unpriced",
+            "gateway.budget_status",
+            "gateway.uncovered",
+            "gateway.require_labels[1]",
             "store.durabillity",
             "provider[0].kind",
             "provider[0].base_url",
