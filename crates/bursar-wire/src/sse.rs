@@ -17,7 +17,8 @@ pub struct SseParser {
     state: State,
     after_cr: bool,
     event_has_data: bool,
-    started: bool,
+    /// Bytes of a byte order mark that have been seen before the first line; its length when that is over.
+    mark: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,15 +34,13 @@ enum State {
 }
 
 const FIELD: &[u8] = b"data:";
+/// May stand before the first line.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl SseParser {
     /// Reads a piece of the stream.
     pub fn feed(&mut self, mut bytes: &[u8], sink: &mut impl EventSink) {
-        if !self.started && !bytes.is_empty() {
-            self.started = true;
-            // A byte order mark may stand before the first line; one that is cut in two is not worth state.
-            bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        }
+        bytes = self.after_mark(bytes);
         while let Some(&first) = bytes.first() {
             if self.after_cr {
                 self.after_cr = false;
@@ -60,6 +59,23 @@ impl SseParser {
                 State::Data | State::Skip => self.rest_of_line(bytes, sink),
             };
         }
+    }
+
+    /// The bytes behind the byte order mark, which may come in parts. A part of one alone begins a line that is no
+    /// data.
+    fn after_mark<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        while let (Some(expected), Some(first)) = (MARK.get(self.mark), bytes.first()) {
+            if expected != first {
+                if self.mark > 0 {
+                    self.state = State::Skip;
+                }
+                self.mark = MARK.len();
+                break;
+            }
+            self.mark += 1;
+            bytes = &bytes[1..];
+        }
+        bytes
     }
 
     /// Tells the sink of an event that the stream's end cut short, where it had data.
@@ -151,16 +167,25 @@ mod tests {
         assert_eq!(events_of(&[b"data: [DONE]"]), ["[DONE]"]);
     }
 
+    #[test]
+    fn a_byte_order_mark_is_left_out_also_when_it_comes_in_parts_and_a_part_of_one_spoils_its_line() {
+        assert_eq!(events_of(&[b"\xef\xbb\xbfdata: 1\n\n"]), ["1"]);
+        assert_eq!(events_of(&[b"\xef", b"\xbb\xbfda", b"ta: 1\n\n"]), ["1"]);
+        assert_eq!(events_of(&[b"\xef\xbbdata: 1\n\ndata: 2\n\n"]), ["2"]);
+    }
+
     proptest! {
         #[test]
         fn any_split_of_the_bytes_gives_the_same_events(
+            mark in 0..=MARK.len(),
             text in "(data: [a-z{}]{0,6}|event: y|data:|\r|\n|\r\n|: c){0,24}",
             cut in any::<prop::sample::Index>(),
         ) {
+            let text = [&MARK[..mark], text.as_bytes()].concat();
             let at = cut.index(text.len() + 1);
-            let (a, b) = text.as_bytes().split_at(at);
-            let single: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
-            let whole = events_of(&[text.as_bytes()]);
+            let (a, b) = text.split_at(at);
+            let single: Vec<&[u8]> = text.chunks(1).collect();
+            let whole = events_of(&[&text]);
             prop_assert_eq!(&events_of(&[a, b]), &whole);
             prop_assert_eq!(&events_of(&single), &whole);
         }
