@@ -83,8 +83,16 @@ fn whole(value: &Value) -> Option<u64> {
     text.parse().ok().or_else(|| text.strip_suffix(".0")?.parse().ok())
 }
 
+/// What a value is, for a reader. Only numbers are repeated: an exception is kept, and a text might be anything.
 fn short(value: &Value) -> String {
-    value.to_string().chars().take(40).collect()
+    match value {
+        Value::Number(number) => number.to_string().chars().take(40).collect(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Bool(_) => "true or false".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
 }
 
 fn dollars_cut(text: &str) -> Option<Money> {

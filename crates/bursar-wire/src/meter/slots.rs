@@ -208,6 +208,7 @@ pub(super) fn set_tier(usage: &mut MeteredUsage, field: &str, name: &str) {
         // A wish, not what was served.
         "auto" | "" | "traffic_type_unspecified" | "unspecified" => return,
         _ => {
+            let name: String = name.chars().take(40).collect();
             let what = format!("{field} {name:?}");
             usage.exceptions.push(UsageException::NotUnderstood { what });
             return;

@@ -1,0 +1,6 @@
+//! `bursar serve` as its users meet it: a process, its memory, its log and its end.
+
+mod bounded_memory;
+mod log;
+mod process;
+mod shutdown;
