@@ -4,6 +4,7 @@
 //! blocking threads, a bounded number at a time.
 
 pub mod access;
+pub mod alerts;
 pub mod answer;
 mod console;
 mod health;

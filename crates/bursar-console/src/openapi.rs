@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::params::{BY, FILTERS, PAGE, RANGE, RECORD_FILTERS, documented};
+use crate::params::{ALERT_FILTERS, BY, FILTERS, PAGE, RANGE, RECORD_FILTERS, documented};
 use crate::routes;
 
 #[derive(OpenApi)]
@@ -19,11 +19,13 @@ use crate::routes;
     paths(
         routes::home, routes::spend, routes::usage, routes::request,
         routes::list_keys, routes::create_key, routes::show_key, routes::revoke_key, routes::rotate_key,
+        routes::list_alerts, routes::ack_alert, routes::list_silences, routes::create_silence,
         document, routes::metrics, routes::healthz, routes::readyz,
     ),
     tags(
         (name = "reading", description = "Spend, usage and single requests"),
         (name = "keys", description = "Virtual keys"),
+        (name = "alerts", description = "What was told about budgets"),
         (name = "health", description = "Whether Bursar is well"),
         (name = "pages", description = "HTML pages"),
     )
@@ -35,6 +37,15 @@ pub(crate) struct SpendParams;
 
 /// The parameters of usage.
 pub(crate) struct UsageParams;
+
+/// The parameters of alerts.
+pub(crate) struct AlertParams;
+
+impl IntoParams for AlertParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[ALERT_FILTERS, PAGE])
+    }
+}
 
 impl IntoParams for SpendParams {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {

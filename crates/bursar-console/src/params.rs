@@ -62,6 +62,14 @@ pub const PAGE: &[Parameter] = &[
     parameter("cursor", "where the page before ended: its next_cursor"),
 ];
 
+/// Which alerts a question is about.
+pub const ALERT_FILTERS: &[Parameter] = &[
+    parameter("budget", "only about this budget"),
+    parameter("severity", "only of this severity: info, warning or critical"),
+    parameter("since", "only seen at this time or later, written like 2026-07-01, 7d or 24h"),
+    parameter("open", "true: only what has begun and is not over"),
+];
+
 /// What spend is grouped by.
 pub const BY: &[Parameter] = &[parameter(
     "by",

@@ -63,6 +63,9 @@ enum Command {
     Price(Box<commands::price::PriceArgs>),
     /// Parse recorded provider responses into disjoint meters, one line per recording
     Usage(commands::usage::UsageArgs),
+    /// What was told about budgets, and whether it arrives
+    #[command(subcommand)]
+    Alerts(commands::alerts::AlertsCommand),
     /// Look at configuration, store and prices, and say everything that is wrong at once
     Doctor(commands::doctor::DoctorArgs),
     /// Write a configuration to start from, or check the one at hand
@@ -88,7 +91,7 @@ impl GlobalArgs {
     }
 
     /// What the reading commands need.
-    fn context(&self) -> anyhow::Result<Context> {
+    pub(crate) fn context(&self) -> anyhow::Result<Context> {
         let config = self.load_config()?;
         Ok(Context {
             prices: crate::compose::load_prices(&config)?,
@@ -143,6 +146,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Prices(command) => commands::prices::run(&command, &global.price_desk()?),
         Command::Price(args) => commands::price::run(&args, &global.context()?),
         Command::Usage(args) => commands::usage::run(&args, global.json),
+        Command::Alerts(command) => commands::alerts::run(&command, &global),
         Command::Doctor(args) => doctor(&args, &global),
         Command::Config(command) => commands::config::run(&command, &global),
         Command::Completions { shell } => {

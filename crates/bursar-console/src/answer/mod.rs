@@ -1,6 +1,7 @@
 //! What the API answers with. Money is a decimal string in US dollars; unknown money is `null` beside
 //! `"priced": false`, never zero. Times are RFC 3339 in UTC.
 
+mod alert;
 mod health;
 mod key;
 mod priced;
@@ -8,6 +9,9 @@ mod record;
 mod share;
 mod spend;
 
+pub use alert::{
+    AckBody, AlertAnswer, AlertsAnswer, DeliveryAnswer, SilenceAnswer, SilenceBody, SilencesAnswer,
+};
 pub use health::{AliveAnswer, CheckAnswer, ReadyAnswer};
 pub use key::{CreateKeyBody, CreatedKeyAnswer, KeyAnswer, KeysAnswer, RotateKeyBody};
 pub use priced::{AttemptAnswer, LineAnswer, PriceRowAnswer, PricedAnswer, RequestAnswer};

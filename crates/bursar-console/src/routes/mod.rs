@@ -1,5 +1,6 @@
 //! What can be asked of the control plane: one table of routes.
 
+mod alerts;
 mod health;
 mod keys;
 mod reading;
@@ -12,6 +13,7 @@ use crate::console::Console;
 use crate::openapi;
 use crate::problem::Problem;
 
+pub(crate) use alerts::*;
 pub(crate) use health::*;
 pub(crate) use keys::*;
 pub(crate) use reading::*;
@@ -27,6 +29,9 @@ pub(crate) fn table() -> Vec<(&'static str, MethodRouter<Console>)> {
         ("/api/v1/keys/{id}", get(keys::show_key)),
         ("/api/v1/keys/{id}/revoke", post(keys::revoke_key)),
         ("/api/v1/keys/{id}/rotate", post(keys::rotate_key)),
+        ("/api/v1/alerts", get(alerts::list_alerts)),
+        ("/api/v1/alerts/{id}/ack", post(alerts::ack_alert)),
+        ("/api/v1/silences", get(alerts::list_silences).post(alerts::create_silence)),
         ("/api/openapi.json", get(openapi::document)),
         ("/metrics", get(health::metrics)),
         ("/healthz", get(health::healthz)),

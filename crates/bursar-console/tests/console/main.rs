@@ -1,5 +1,6 @@
 //! The control plane over a real store.
 
+mod alerts;
 mod api;
 mod fixture;
 mod keys;

@@ -101,6 +101,7 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
             }
         }
     }
+    findings.extend(config.notify.channels.iter().filter_map(|channel| channel_finding(channel, &env)));
     if let Err(error) = crate::compose::load_prices(&config) {
         findings.push(Finding {
             severity: Severity::Error,
@@ -110,6 +111,20 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
         });
     }
     (findings, Some(config))
+}
+
+/// A channel for warnings that cannot be set up: nobody would be told.
+fn channel_finding(
+    section: &crate::config::ChannelSection,
+    env: crate::config::Environment<'_>,
+) -> Option<Finding> {
+    let error = crate::compose::notify_config::channel(section, env).err()?;
+    Some(Finding {
+        severity: Severity::Error,
+        about: "warnings",
+        detail: format!("{error:#}"),
+        hint: format!("mend it, then try it: bursar alerts test {}", section.name),
+    })
 }
 
 fn problem(problem: &crate::config::Problem) -> Finding {
@@ -136,11 +151,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_channel_whose_secret_is_not_there_is_told_with_how_to_try_it() {
+        let text = "[[notify.channel]]\nname = \"chat\"\nkind = \"slack\"\nurl = \"env:SLACK_URL\"";
+        let config = Config::parse(None, text, &|_| None).unwrap();
+        let found = channel_finding(&config.notify.channels[0], &|_| None).unwrap();
+        assert!(found.detail.contains("SLACK_URL") && found.hint.contains("alerts test chat"), "{found:?}");
+        let url = |_: &str| Some("https://hooks.example.com/T0".to_owned());
+        assert_eq!(channel_finding(&config.notify.channels[0], &url), None);
+    }
+
+    #[test]
     fn the_template_is_a_valid_configuration_and_says_the_defaults() {
         let given = Config::parse(None, TEMPLATE, &|_| None).unwrap();
         let default = Config::parse(None, "", &|_| None).unwrap();
         assert_eq!(format!("{:?}", given.gateway), format!("{:?}", default.gateway));
         assert_eq!(format!("{:?}", given.store), format!("{:?}", default.store));
         assert_eq!(format!("{:?}", given.console), format!("{:?}", default.console));
+        assert_eq!(format!("{:?}", given.notify), format!("{:?}", default.notify));
     }
 }

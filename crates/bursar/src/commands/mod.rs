@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod alerts;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod demo;
