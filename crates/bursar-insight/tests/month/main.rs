@@ -11,7 +11,12 @@ use world::{Simulation, Ticks};
 fn every_crossing_of_a_month_is_told_exactly_once_and_within_a_second() {
     for seed in 0..3 {
         let told = Simulation::new(seed, Ticks::AfterChanges).run(30);
-        told.agrees_with_the_oracle();
+        let latest = told.agrees_with_the_oracle();
+        eprintln!(
+            "seed {seed}: {} crossings told, {} restarts, at most {latest} µs late while the watch was up",
+            told.raised(),
+            told.restarts()
+        );
         assert!(told.raised() > 150, "seed {seed}: only {} crossings", told.raised());
         assert!(told.restarts() >= 4, "seed {seed}: only {} restarts", told.restarts());
     }
