@@ -35,7 +35,7 @@ pub(crate) enum AlertsCommand {
         id: String,
         /// Who it is [default: the user's name]
         #[arg(long, env = "USER")]
-        who: String,
+        who: Option<String>,
     },
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct SilenceArgs {
     why: Option<String>,
     /// Who wants it [default: the user's name]
     #[arg(long, env = "USER")]
-    who: String,
+    who: Option<String>,
 }
 
 /// Runs one of the commands.
@@ -87,7 +87,7 @@ pub(crate) fn run(command: &AlertsCommand, global: &GlobalArgs) -> anyhow::Resul
         AlertsCommand::List(args) => list(args, &global.context()?),
         AlertsCommand::Test { channel } => test(channel, global),
         AlertsCommand::Silence(args) => silence(args, &global.context()?),
-        AlertsCommand::Ack { id, who } => ack(id, who, &global.context()?),
+        AlertsCommand::Ack { id, who } => ack(id, who.clone(), &global.context()?),
     }
 }
 
@@ -146,7 +146,7 @@ fn silence(args: &SilenceArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let body = SilenceBody {
         budget: args.budget.clone(),
         lasts: args.lasts.clone(),
-        who: Some(args.who.clone()),
+        who: args.who.clone(),
         why: args.why.clone(),
     };
     let made = alerts::silence(&outbox, &body, context.now())?;
@@ -163,11 +163,11 @@ fn silence(args: &SilenceArgs, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn ack(id: &str, who: &str, context: &Context) -> anyhow::Result<ExitCode> {
-    let body = AckBody { who: Some(who.to_owned()) };
+fn ack(id: &str, who: Option<String>, context: &Context) -> anyhow::Result<ExitCode> {
+    let body = AckBody { who };
     alerts::ack(&outbox(context)?, id, &body, context.now())?;
     if !context.json {
-        print_text(&format!("{who} knows of {id}\n"))?;
+        print_text(&format!("{} knows of {id}\n", body.who.as_deref().unwrap_or_default()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -200,7 +200,8 @@ fn heading(alert: &AlertAnswer) -> &str {
 
 fn deliveries(alert: &AlertAnswer) -> String {
     if alert.deliveries.is_empty() {
-        return "to no channel".to_owned();
+        let is_told_by_another = alert.audience == "nobody";
+        return if is_told_by_another { "told by another alert" } else { "to no channel" }.to_owned();
     }
     let one = |d: &bursar_console::answer::DeliveryAnswer| {
         let error = d.last_error.as_ref().map_or_else(String::new, |e| format!(" ({})", plain(e)));
@@ -274,7 +275,9 @@ mod tests {
             acked_by: None,
             ..alert()
         };
-        let answer = AlertsAnswer { alerts: vec![over, alert()], next_cursor: Some("6f.alr_x".to_owned()) };
+        let unsaid = AlertAnswer { audience: "nobody".to_owned(), ..over.clone() };
+        let answer =
+            AlertsAnswer { alerts: vec![over, unsaid, alert()], next_cursor: Some("6f.alr_x".to_owned()) };
         insta::assert_snapshot!(list_text(&answer));
         assert_eq!(list_text(&AlertsAnswer { alerts: Vec::new(), next_cursor: None }), "Nothing was told.\n");
     }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use bursar_console::times;
 use bursar_core::Timestamp;
 use bursar_core::budget::BudgetName;
-use bursar_insight::watch::{Event, Outlook, Phase, Watch};
+use bursar_insight::watch::{Audience, Event, Outlook, Phase, Watch};
 use bursar_notify::{Bell, Courier, Router};
 use bursar_store::{BudgetDirectory, NewAlert, Outbox, Store, StoreError};
 use tokio::sync::watch;
@@ -148,7 +148,11 @@ impl Watcher {
 fn log(event: &Event) {
     let rule = event.case.rule.to_string();
     let (severity, is_over) = (event.severity.name(), event.phase != Phase::Raised);
-    tracing::info!(rule, severity, is_over, "{}", event.text);
+    match event.audience {
+        Audience::Everyone => tracing::info!(rule, severity, is_over, "{}", event.text),
+        // Another line says more.
+        Audience::Incidents | Audience::Nobody => tracing::debug!(rule, severity, is_over, "{}", event.text),
+    }
 }
 
 fn count(new: &NewAlert) {
