@@ -26,5 +26,6 @@ pub use config::{
     BudgetPolicies, BudgetStatus, ConfigError, Endpoint, GatewayConfig, Limits, OrRefuse, Policies,
     ProviderConfig, ProviderSecret, StoreFailure, StreamUsage, Timeouts, UnpricedPolicy,
 };
+pub use lifecycle::Rehearsal;
 pub use recover::recover;
 pub use serve::{Gateway, ServeSummary};

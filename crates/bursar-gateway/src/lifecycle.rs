@@ -3,6 +3,7 @@
 mod call;
 mod fetch;
 mod plan;
+mod rehearsal;
 mod small;
 
 use std::net::SocketAddr;
@@ -35,6 +36,9 @@ const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Headers of answers.
+pub use rehearsal::Rehearsal;
+pub(crate) use rehearsal::rehearse;
+
 pub(crate) const COST: &str = "x-bursar-cost";
 pub(crate) const MODEL: &str = "x-bursar-model";
 pub(crate) const BUDGET: &str = "x-bursar-budget";
@@ -186,6 +190,17 @@ async fn answer(
         return call::upload(shared, &admitted, &head, incoming, &route).await;
     }
     let sent = body::read(incoming, &shared.config.limits).await?;
+    let plan = planned(shared, admitted, head, sent)?;
+    call::call(shared, plan).await
+}
+
+/// What a request asks for, where it goes, and whom it is for.
+fn planned(
+    shared: &Shared,
+    admitted: Admitted,
+    head: http::request::Parts,
+    sent: Bytes,
+) -> Result<plan::Plan, Refusal> {
     let readable = body::readable(&sent, &head.headers, &shared.config.limits)?;
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
     let mut view = RequestView::parse(admitted.surface, &admitted.path, content_type, &readable)
@@ -195,8 +210,7 @@ async fn answer(
     check_price(shared, &admitted, &mut route, &view)?;
     let (attribution, mut notes) = attribute(&head.headers, &mut view, &admitted.principal);
     notes.extend(check_labels(shared, &admitted, &attribution)?);
-    let plan = plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes);
-    call::call(shared, plan).await
+    Ok(plan::Plan::new(admitted, head, sent, readable, view, route, attribution, notes))
 }
 
 fn check_head(headers: &HeaderMap, shared: &Shared) -> Result<(), Refusal> {

@@ -2,19 +2,23 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bursar_prices::PriceBook;
 use bursar_store::Store;
+use bursar_wire::ErrorBody;
+use bytes::Bytes;
+use http::Request;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::{ConfigError, GatewayConfig};
-use crate::lifecycle::Shared;
+use crate::lifecycle::{Rehearsal, Shared, rehearse};
 use crate::{connection, upstream};
 
 /// How often leases are looked at, and those who wait for a budget ask again without a settlement.
@@ -73,6 +77,16 @@ impl Gateway {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.budgets.waiting()
+    }
+
+    /// Does to a call what is done before it goes out (who calls, where it goes, the most that it may use, room in its
+    /// budgets), and sends nothing. For measuring and for questions.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that the caller would get; a call that would have to wait is refused.
+    pub fn rehearse(&self, request: Request<Bytes>, from: SocketAddr) -> Result<Rehearsal, Box<ErrorBody>> {
+        rehearse(&self.shared, request, from)
     }
 
     /// Serves until `shutdown` is done, then lets running answers end within the drain time.

@@ -11,7 +11,7 @@ const ENOUGH: u32 = 200;
 const FADES: u32 = 8_192;
 /// Kinds that are kept.
 const MOST_KINDS: usize = 4_096;
-/// Per thousand of the samples that lie at or below what is told.
+/// Per thousand of the answers that are no longer than what is told.
 const QUANTILE: u64 = 995;
 /// Four buckets for each power of two up to 2²⁴.
 const BUCKETS: usize = 4 * 24;
@@ -65,17 +65,18 @@ impl Learned {
         kind.output.add(lesson.output);
     }
 
-    /// The input tokens that bodies of so many bytes hardly ever exceed; `None` while too little is known.
+    /// The input tokens that no recent body of so many bytes exceeded; `None` while too little is known. Input cannot
+    /// be limited, so this is the most that was seen and no quantile.
     #[must_use]
     pub fn input(&self, model: &str, workflow: Option<&str>, bytes: u64) -> Option<u64> {
         let kind = self.kinds.get(name(model, workflow).as_str())?;
-        Some(kind.input.high()?.saturating_mul(bytes).div_ceil(1_000))
+        Some(kind.input.high(1_000)?.saturating_mul(bytes).div_ceil(1_000))
     }
 
     /// The output tokens that one answer hardly ever exceeds; `None` while too little is known.
     #[must_use]
     pub fn output(&self, model: &str, workflow: Option<&str>) -> Option<u64> {
-        self.kinds.get(name(model, workflow).as_str())?.output.high()
+        self.kinds.get(name(model, workflow).as_str())?.output.high(QUANTILE)
     }
 
     /// Forgets the half of the kinds with the fewest samples, where there are as many as are kept.
@@ -114,12 +115,12 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// The upper edge of the bucket in which the quantile lies.
-    fn high(&self) -> Option<u64> {
+    /// The upper edge of the bucket in which a quantile lies, in samples per thousand.
+    fn high(&self, quantile: u64) -> Option<u64> {
         if self.total < ENOUGH {
             return None;
         }
-        let rank = (u64::from(self.total) * QUANTILE).div_ceil(1_000);
+        let rank = (u64::from(self.total) * quantile).div_ceil(1_000);
         let mut seen = 0;
         let within = |count: &u16| {
             seen += u64::from(*count);
@@ -168,6 +169,17 @@ mod tests {
         let input = learned.input("m", None, 8_000).unwrap();
         assert!((2_000..=2_560).contains(&input), "{input}");
         assert_eq!(learned.output("m", Some("other")), None);
+    }
+
+    #[test]
+    fn a_single_body_with_many_tokens_counts_until_it_has_faded() {
+        let mut learned = Learned::default();
+        learned.note("m", None, lesson(100, 90, 1));
+        for _ in 0..ENOUGH {
+            learned.note("m", None, lesson(100, 20, 1));
+        }
+        assert!(learned.input("m", None, 100).unwrap() >= 90);
+        assert_eq!(learned.output("m", None), Some(1));
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl Ledger {
         numbers.into_iter().map(|n| &self.slots[n as usize].budget).filter(is_current)
     }
 
+    /// Whether there is any budget.
+    #[must_use]
+    pub fn has_budgets(&self) -> bool {
+        !self.by_name.is_empty()
+    }
+
     /// A budget by its name.
     #[must_use]
     pub fn budget(&self, name: &BudgetName) -> Option<&Arc<Budget>> {

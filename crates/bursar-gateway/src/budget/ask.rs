@@ -45,6 +45,8 @@ pub(crate) struct Ask {
     /// A limit that was put in because nothing else bounds the output.
     pub(super) assumed_limit: Option<u64>,
     pub(super) waits_since: Option<Instant>,
+    /// What the reader of the record has to know.
+    pub(super) notes: Vec<String>,
 }
 
 /// What ceilings are priced by.
@@ -99,8 +101,15 @@ impl Ask {
     /// A call as it was asked for, its input bounded by its bytes.
     pub(crate) fn new(call: AskParts) -> Ask {
         let least = least_output(&call.asked.view, call.surface);
-        let mut ask =
-            Ask { call, ways: Vec::new(), least, usual_output: None, assumed_limit: None, waits_since: None };
+        let mut ask = Ask {
+            call,
+            ways: Vec::new(),
+            least,
+            usual_output: None,
+            assumed_limit: None,
+            waits_since: None,
+            notes: Vec::new(),
+        };
         ask.measure(InputBasis::Bytes);
         ask
     }
@@ -155,7 +164,9 @@ impl Ask {
             Ok(grant) => return Verdict::Held(grant),
             Err(left) => left,
         };
-        let usual = self.usual_output.map(|limit| (limit, short.as_slice()));
+        let most = self.ways[cheapest].ceiling.output_limit();
+        let usual = self.usual_output.filter(|usual| most.is_none_or(|most| *usual < most));
+        let usual = usual.map(|limit| (limit, short.as_slice()));
         if usual.is_some()
             && let Ok(grant) = self.hold(ledger, now, policies, &self.ways[cheapest], usual)
         {
@@ -310,7 +321,9 @@ impl Ask {
         let mut held = Held::new(&self.budgets, self.id, self.lease, ceiling, &self.pricing.book);
         let most = limit.or_else(|| way.ceiling.output_limit()).filter(|_| !self.asked.view.reach.predicts);
         held.most_output = most.map(|most| most.saturating_mul(self.asked.view.answers(self.surface)));
-        let reasons = self.reasons(way, limited, ceiling, &standing);
+        // A server's own tools send the context more than once.
+        held.most_input = if self.asked.view.reach.server_tools { 0 } else { way.ceiling.bound.context };
+        let reasons = self.reasons(way, limited, (ceiling, ledger.has_budgets()), &standing);
         held.tightest = standing.tightest;
         let limit = limit.or(self.assumed_limit);
         Ok(Box::new(Grant { held, model: way.model.clone(), limit, at: self.at, lease_until, reasons }))
@@ -320,7 +333,7 @@ impl Ask {
         &self,
         way: &Way,
         limited: Option<(u64, &[Shortage])>,
-        ceiling: Amounts,
+        (ceiling, is_budgeted): (Amounts, bool),
         standing: &Standing,
     ) -> Vec<String> {
         let mut reasons: Vec<String> = held_sentence(ceiling, &standing.budgets).into_iter().collect();
@@ -343,9 +356,10 @@ impl Ask {
             )),
             (None, None) => {}
         }
-        if standing.covering == 0 {
+        if standing.covering == 0 && is_budgeted {
             reasons.push("no budget covers the call".to_owned());
         }
+        reasons.extend(self.notes.iter().cloned());
         reasons
     }
 }

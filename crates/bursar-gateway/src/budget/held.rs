@@ -19,6 +19,8 @@ pub(crate) struct Held {
     lease: Duration,
     /// The most that the call may use.
     pub(crate) ceiling: Amounts,
+    /// The most input tokens; 0 where nothing is known of them.
+    pub(crate) most_input: u64,
     /// The most output tokens of all answers, where the request limits them.
     pub(crate) most_output: Option<u64>,
     /// The prices that the ceiling was worked out with, which also settle it.
@@ -64,6 +66,7 @@ impl Held {
             is_over: false,
             lease,
             ceiling,
+            most_input: 0,
             most_output: None,
             book: Arc::clone(book),
             tightest: None,
@@ -99,8 +102,12 @@ impl Held {
         self.tightest.as_ref().map(|t| Remaining::of(&t.budget, t.available))
     }
 
-    /// Cuts estimates of the output down to what the request allowed: what a provider reports is never touched.
+    /// Cuts estimates down to what the request can have used: what a provider reports is never touched.
     pub(crate) fn cut_estimates(&self, quantities: &mut Quantities) {
+        let (input, provenance) = (quantities.get(Meter::Input), quantities.provenance(Meter::Input));
+        if provenance != Provenance::Reported && self.most_input > 0 && input > self.most_input {
+            quantities.set(Meter::Input, self.most_input, provenance);
+        }
         let Some(mut left) = self.most_output else { return };
         for meter in [Meter::Output, Meter::Reasoning] {
             let (units, provenance) = (quantities.get(meter), quantities.provenance(meter));

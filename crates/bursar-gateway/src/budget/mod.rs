@@ -65,19 +65,14 @@ impl Budgets {
     pub(crate) async fn admit(self: &Arc<Self>, mut ask: Ask, body: &Bytes) -> Result<Grant, Refusal> {
         self.look_up(&mut ask);
         self.check_bounds(&mut ask)?;
-        let mut may_learn = true;
         if self.line.is_empty() {
             // The ledger is let go before anything is done about the answer.
             let verdict = ask.ask(&mut self.directory.lock(), now(), &self.policies, false);
-            match verdict {
-                Verdict::Held(grant) => return self.check_covered(*grant),
-                Verdict::Short(short) => {
-                    may_learn = short.iter().all(|s| s.budget.when_tight != WhenTight::Refuse);
-                }
-                Verdict::Wait(_) => {}
+            if let Verdict::Held(grant) = verdict {
+                return self.check_covered(*grant);
             }
         }
-        self.tighten(&mut ask, body, may_learn).await;
+        self.tighten(&mut ask, body).await;
         match self.enter(ask) {
             Entry::Verdict(verdict, ask) => self.conclude(verdict, &ask.subject, ask.at),
             Entry::InLine { place, told, until } => self.wait(place, told, until).await,
@@ -123,30 +118,27 @@ impl Budgets {
             return Err(refusal::unbounded(&payer.budget, &ask.ceiling().unbounded, &self.policies));
         }
         let enforces = enforcing.count() > 0;
-        if !ask.ceiling().has_output() || ask.ceiling().output_limit().is_some() {
-            return Ok(());
+        if ask.ceiling().has_output() && ask.ceiling().output_limit().is_none() {
+            let limit = ask.usual_output.unwrap_or(UNKNOWN_OUTPUT).max(ask.least().unwrap_or(1));
+            ask.ceiling().limit_output(limit);
+            ask.assumed_limit = Some(limit).filter(|_| enforces && ask.least().is_some());
         }
-        let limit = ask.usual_output.unwrap_or(UNKNOWN_OUTPUT).max(ask.least().unwrap_or(1));
-        ask.ceiling().limit_output(limit);
-        if enforces && ask.least().is_some() {
-            ask.assumed_limit = Some(limit);
+        if enforces {
+            ask.notes = ask.ceiling().unbounded.iter().map(|what| format!("not bounded: {what}")).collect();
         }
         Ok(())
     }
 
-    /// Works the input's ceiling out more closely: counted where the vocabulary is public, else, where the budgets
-    /// let it, by what was learned.
-    async fn tighten(&self, ask: &mut Ask, body: &Bytes, may_learn: bool) {
+    /// Works the input's ceiling out more closely: counted where the vocabulary is public, else, where no budget
+    /// refuses, by what was learned.
+    async fn tighten(&self, ask: &mut Ask, body: &Bytes) {
         let view = &ask.asked.view;
         let (counted, provenance) = count(&ask.asked, body).await;
         let marks = view.volume.messages.saturating_mul(MARKS.0).saturating_add(MARKS.1);
         let basis = if provenance == Provenance::Counted {
             InputBasis::Counted(counted.saturating_add(marks))
         } else {
-            let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-            let workflow = ask.subject.attribution.workflow.as_deref();
-            let usual = learned.input(view.model.as_deref().unwrap_or_default(), workflow, view.body_bytes);
-            match usual.filter(|_| may_learn) {
+            match self.usual_input(ask) {
                 Some(tokens) => InputBasis::Learned(tokens),
                 None => return,
             }
@@ -158,6 +150,15 @@ impl Budgets {
         } else if let Some(limit) = before.output_limit() {
             ask.ceiling().limit_output(limit);
         }
+    }
+
+    fn usual_input(&self, ask: &Ask) -> Option<u64> {
+        let payers = self.directory.lock().payers(&ask.subject);
+        if payers.iter().any(|p| p.budget.when_tight == WhenTight::Refuse) {
+            return None;
+        }
+        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        learned.input(ask.model(), ask.subject.attribution.workflow.as_deref(), ask.asked.view.body_bytes)
     }
 
     /// Asks the ledger, or takes a place in the line: where others wait for the same accounts, or where the call has

@@ -1,12 +1,11 @@
 //! Budgets in front of a provider: held before a call, settled after it, and what happens when they are tight.
 
-use std::time::Duration;
-
 use bursar_core::budget::{Budget, BudgetUnit, Scope, ScopeField, WhenTight};
 use bursar_core::ledger::Balance;
 use bursar_core::{LabelField, Meter, Money};
 use bursar_gateway::{BudgetStatus, OrRefuse};
-use bursar_store::Change;
+use bursar_prices::PriceBook;
+use bursar_store::{Change, Store, StoreOptions};
 
 use crate::callers::{CALLERS, Caller, gateway};
 use crate::provider::Provider;
@@ -14,60 +13,56 @@ use crate::rig::{CHAT_ANSWER, CHAT_PATH, CHAT_STREAM, Rig, Setup, now, three_pro
 use crate::wire::post;
 
 /// gpt-4o-mini costs $0.15 per million tokens in and $0.60 out.
-const IN: i64 = 150;
-const OUT: i64 = 600;
+pub(crate) const IN: i64 = 150;
+pub(crate) const OUT: i64 = 600;
 /// Tokens that a ceiling adds to a body's bytes.
 const AROUND: i64 = 64;
 
-fn budget(name: &str, amount: i64, when_tight: WhenTight) -> Budget {
+pub(crate) fn budget(name: &str, amount: i64, when_tight: WhenTight) -> Budget {
     let mut budget = Budget::new(name.parse().unwrap(), BudgetUnit::Usd, amount);
     budget.when_tight = when_tight;
     budget.owner = Some("finance@example.org".to_owned());
     budget
 }
 
-fn waiting(name: &str, amount: i64) -> Budget {
-    Budget { longest_wait: Duration::from_secs(20), ..budget(name, amount, WhenTight::Clamp) }
-}
-
-fn define(rig: &Rig, budget: &Budget) {
+pub(crate) fn define(rig: &Rig, budget: &Budget) {
     rig.store.budgets().create(budget, &change()).unwrap();
 }
 
-fn change() -> Change {
+pub(crate) fn change() -> Change {
     Change { who: "a test".to_owned(), why: None, at: now() }
 }
 
-fn balance(rig: &Rig, name: &str) -> Balance {
+pub(crate) fn balance(rig: &Rig, name: &str) -> Balance {
     rig.store.budgets().lock().balances(&name.parse().unwrap(), now()).remove(0)
 }
 
 /// What is held of a budget, and what is spent.
-fn held_and_spent(rig: &Rig, name: &str) -> (i64, i64) {
+pub(crate) fn held_and_spent(rig: &Rig, name: &str) -> (i64, i64) {
     let balance = balance(rig, name);
     assert_eq!(balance.limit - balance.held - balance.spent, balance.available);
     (balance.held, balance.spent)
 }
 
 /// The most that a body can cost with so many output tokens.
-fn ceiling(body: &str, output: i64) -> i64 {
+pub(crate) fn ceiling(body: &str, output: i64) -> i64 {
     (i64::try_from(body.len()).unwrap() + AROUND) * IN + output * OUT
 }
 
-fn chat(max_tokens: i64) -> String {
+pub(crate) fn chat(max_tokens: i64) -> String {
     format!(
         r#"{{"model":"gpt-4o-mini","max_tokens":{max_tokens},"messages":[{{"role":"user","content":"Hi."}}]}}"#
     )
 }
 
-fn answer_of(input: i64, output: i64) -> String {
+pub(crate) fn answer_of(input: i64, output: i64) -> String {
     CHAT_ANSWER
         .replace("\"prompt_tokens\":10", &format!("\"prompt_tokens\":{input}"))
         .replace("\"completion_tokens\":2", &format!("\"completion_tokens\":{output}"))
         .replace("\"total_tokens\":12", &format!("\"total_tokens\":{}", input + output))
 }
 
-async fn by_hand() -> (Rig, Provider) {
+pub(crate) async fn by_hand() -> (Rig, Provider) {
     let provider = Provider::bind().await;
     let rig = Setup::of(three_providers(&provider.base_url())).start().await;
     (rig, provider)
@@ -205,91 +200,6 @@ async fn thinking_that_does_not_fit_is_refused_and_no_invalid_request_is_sent() 
     let answer = rig.call(Caller::Anthropic.post(body)).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
     assert_eq!(provider.books.entries().len(), 1);
-}
-
-#[tokio::test]
-async fn a_call_waits_for_money_that_is_held_for_others_and_is_served_when_it_comes_back() {
-    let (rig, provider) = by_hand().await;
-    let body = chat(1_000);
-    // Room for one call at a time.
-    define(&rig, &waiting("line", ceiling(&body, 1_000) + 10_000));
-    let mut first = rig.connect().await;
-    first.send(post(CHAT_PATH, &[], &body)).await;
-    let mut exchange = provider.request().await;
-    let mut others = Vec::new();
-    for _ in 0..3 {
-        let mut wire = rig.connect().await;
-        wire.send(post(CHAT_PATH, &[], &body)).await;
-        others.push(wire);
-        until_waiting(&rig, others.len()).await;
-    }
-    assert!(provider.has_no_visitor().await, "nothing goes out that is not held");
-    // A client that leaves gives its place up.
-    drop(others.remove(0));
-    until_waiting(&rig, 2).await;
-    for mut wire in std::iter::once(first).chain(others) {
-        exchange.answer(200, &["content-type: application/json"], answer_of(1, 1)).await;
-        let answer = wire.answer().await;
-        assert_eq!(answer.status(), 200, "{}", answer.text());
-        if rig.gateway.waiting() + rig.gateway.in_flight() > 0 {
-            exchange = exchange.next_request().await;
-            assert_eq!(exchange.json()["max_tokens"], 1_000, "it waited for the whole of it");
-        }
-    }
-    let after = balance(&rig, "line");
-    assert_eq!((after.held, after.spent, after.overrun, after.refused), (0, 3 * (IN + OUT), 0, 0));
-}
-
-async fn until_waiting(rig: &Rig, count: usize) {
-    let waited = async {
-        while rig.gateway.waiting() != count {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), waited).await.expect("so many wait within 10 s");
-}
-
-#[tokio::test]
-async fn who_waits_too_long_takes_what_there_is() {
-    let (rig, provider) = by_hand().await;
-    let body = chat(1_000);
-    let amount = ceiling(&body, 1_000) + ceiling(&body, 50);
-    let patience = Duration::from_millis(50);
-    define(&rig, &Budget { longest_wait: patience, ..waiting("line", amount) });
-    let mut first = rig.connect().await;
-    first.send(post(CHAT_PATH, &[], &body)).await;
-    let mut long = provider.request().await;
-    let mut second = rig.connect().await;
-    second.send(post(CHAT_PATH, &[], &body)).await;
-    let mut short = provider.request().await;
-    let limit = short.json()["max_tokens"].as_i64().unwrap();
-    assert!((50..100).contains(&limit), "{limit}");
-    // What is left now is less than any call needs.
-    let third = rig.call(post(CHAT_PATH, &[], &body)).await;
-    Caller::OpenAi.is_refused(&third, 429, "quota_exhausted");
-    for exchange in [&mut long, &mut short] {
-        exchange.answer(200, &["content-type: application/json"], answer_of(1, 1)).await;
-    }
-    assert_eq!((first.answer().await.status(), second.answer().await.status()), (200, 200));
-    assert_eq!(balance(&rig, "line").overrun, 0);
-}
-
-#[tokio::test]
-async fn a_waiting_call_goes_on_when_the_budget_is_raised() {
-    let (rig, provider) = by_hand().await;
-    let body = chat(1_000);
-    define(&rig, &waiting("line", ceiling(&body, 1_000) + 1));
-    let mut first = rig.connect().await;
-    first.send(post(CHAT_PATH, &[], &body)).await;
-    let _held = provider.request().await;
-    let mut second = rig.connect().await;
-    second.send(post(CHAT_PATH, &[], &body)).await;
-    until_waiting(&rig, 1).await;
-    let until = now().plus_micros(3_600_000_000);
-    rig.store.budgets().raise(&"line".parse().unwrap(), ceiling(&body, 1_000), until, &change()).unwrap();
-    let mut exchange = provider.request().await;
-    exchange.answer(200, &["content-type: application/json"], answer_of(1, 1)).await;
-    assert_eq!(second.answer().await.status(), 200);
 }
 
 #[tokio::test]
@@ -463,4 +373,108 @@ async fn calls_that_no_budget_covers_and_calls_without_labels_follow_their_polic
     }
     let (held, _) = held_and_spent(&rig, "all");
     assert_eq!((held, rig.booked().await), (0, 3));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_limit_gets_the_usual_one_where_the_models_maximum_does_not_fit() {
+    let (rig, provider) = by_hand().await;
+    let body = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi."}]}"#;
+    let mut wire = rig.connect().await;
+    wire.send(post(CHAT_PATH, &[], body)).await;
+    let mut exchange = provider.request().await;
+    for _ in 0..200 {
+        exchange.answer(200, &["content-type: application/json"], answer_of(10, 100)).await;
+        assert_eq!(wire.answer().await.status(), 200);
+        wire.send(post(CHAT_PATH, &[], body)).await;
+        exchange = exchange.next_request().await;
+        assert_eq!(exchange.body, body.as_bytes());
+    }
+    exchange.answer(200, &["content-type: application/json"], answer_of(10, 100)).await;
+    wire.answer().await;
+    // Far less than the 16,384 tokens that the model may produce, and enough for what it usually does.
+    define(&rig, &budget("clamp", rig_spent(&rig) + ceiling(body, 1_000), WhenTight::Clamp));
+    wire.send(post(CHAT_PATH, &[], body)).await;
+    let mut exchange = exchange.next_request().await;
+    let limit = exchange.json()["max_completion_tokens"].as_i64().unwrap();
+    assert!((100..=128).contains(&limit), "{limit}");
+    exchange.answer(200, &["content-type: application/json"], answer_of(10, 100)).await;
+    assert_eq!(wire.answer().await.status(), 200);
+}
+
+/// What the records of the month add up to, which a new budget begins with.
+fn rig_spent(rig: &Rig) -> i64 {
+    define(rig, &budget("probe", 0, WhenTight::Observe));
+    held_and_spent(rig, "probe").1
+}
+
+#[tokio::test]
+async fn every_stream_is_limited_and_settled_within_its_budget_in_every_dialect() {
+    let (rig, provider) = gateway(|s| s).await;
+    define(&rig, &budget("clamp", 3_000_000, WhenTight::Clamp));
+    for turn in 0..30 {
+        let (path, body) = [
+            (
+                CHAT_PATH,
+                r#"{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi."}]}"#,
+            ),
+            (
+                "/v1/messages",
+                r#"{"model":"claude-haiku-4-5","max_tokens":9000,"stream":true,"messages":[{"role":"user","content":"Hi."}]}"#,
+            ),
+            (
+                "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+                r#"{"contents":[{"role":"user","parts":[{"text":"Hi."}]}]}"#,
+            ),
+        ][turn % 3];
+        let answer = rig.call(post(path, &[], body)).await;
+        assert!(matches!(answer.status(), 200 | 429), "{}", answer.text());
+        rig.idle().await;
+        let balance = balance(&rig, "clamp");
+        assert_eq!((balance.held, balance.overrun), (0, 0), "{path}");
+        assert!(balance.available >= 0, "{balance:?}");
+    }
+    let spent: i64 =
+        provider.books.entries().iter().map(|e| e.cost_nanos.expect("its price is known there")).sum();
+    assert_eq!(held_and_spent(&rig, "clamp").1, spent, "the provider's own books say the same");
+}
+
+#[tokio::test]
+async fn after_a_crash_what_was_seen_is_spent_and_the_rest_stays_held_until_the_lease_ends() {
+    let (rig, provider) = by_hand().await;
+    define(&rig, &budget("all", 1_000_000_000, WhenTight::Refuse));
+    let body = chat(700);
+    let mut wire = rig.connect().await;
+    wire.send(post(CHAT_PATH, &[], &body)).await;
+    let _unanswered = provider.request().await;
+    rig.store.flush().unwrap();
+    // What the disk has at this moment is what a crash leaves.
+    let left = tempfile::tempdir().unwrap();
+    copy(rig.store.folder(), left.path());
+    let options = StoreOptions { folder: left.path().to_owned(), ..StoreOptions::default() };
+    let (store, recovery) = Store::open(options).unwrap();
+    assert_eq!(recovery.in_flight.len(), 1);
+    let lease_until = recovery.in_flight[0].attempt.lease_until.unwrap();
+    bursar_gateway::recover(recovery.in_flight, PriceBook::embedded(), &store).unwrap();
+    let directory = store.budgets();
+    let mut ledger = directory.lock();
+    let mut stands = |at| ledger.balances(&"all".parse().unwrap(), at).remove(0);
+    let after = stands(now());
+    assert!(after.spent > 0, "{after:?}");
+    assert_eq!(after.held + after.spent, ceiling(&body, 700));
+    ledger.expire(lease_until);
+    let ended = ledger.balances(&"all".parse().unwrap(), lease_until).remove(0);
+    assert_eq!((ended.held, ended.spent), (0, after.spent));
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

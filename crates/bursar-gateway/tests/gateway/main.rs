@@ -18,4 +18,5 @@ mod rig;
 mod shutdown;
 mod streams;
 mod trouble_in_streams;
+mod waiting;
 mod wire;
