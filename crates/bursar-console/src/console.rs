@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
 use bursar_core::Timestamp;
 use bursar_prices::PriceBook;
 use bursar_store::Store;
@@ -101,6 +102,12 @@ impl Console {
             shutdown.await;
             let _ = began.send(true);
         };
+        // An answer is not held back until the client has acknowledged the one before it.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY cannot be set");
+            }
+        });
         let serving = axum::serve(listener, self.router()).with_graceful_shutdown(signal).into_future();
         let deadline = async move {
             let _ = begins.wait_for(|begun| *begun).await;

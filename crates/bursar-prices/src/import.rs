@@ -95,9 +95,9 @@ pub fn import(
 }
 
 /// A number of a JSON list as the price of one unit, or of a million; `None` where it is missing or cannot be held
-/// exactly.
+/// exactly. What was computed in binary fractions is taken for what was meant: `0.049999999999999996` for `0.05`.
 pub(crate) fn price_of(value: &Value, per_million: bool) -> Option<UnitPrice> {
-    let text = value.as_number()?.to_string();
+    let text = without_binary_noise(&value.as_number()?.to_string());
     let price = if per_million {
         UnitPrice::from_dollars_per_million(&text)
     } else {
@@ -106,7 +106,52 @@ pub(crate) fn price_of(value: &Value, per_million: bool) -> Option<UnitPrice> {
     price.ok()
 }
 
+/// Digits of a number that no published price reaches, and only a sum or product of binary fractions has.
+const NOISY_DIGITS: usize = 16;
+/// Digits that such a number is rounded to.
+const KEPT_DIGITS: usize = 12;
+
+/// A decimal number with [`KEPT_DIGITS`] digits, where it has [`NOISY_DIGITS`] or more.
+fn without_binary_noise(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    let (Ok(exponent), true) = (exponent.parse::<i64>(), digits.len() >= NOISY_DIGITS) else {
+        return text.to_owned();
+    };
+    let (kept, dropped) = digits.split_at(KEPT_DIGITS);
+    let up = u64::from(dropped.as_bytes()[0] >= b'5');
+    let Ok(kept) = kept.parse::<u64>().map(|n| n + up) else { return text.to_owned() };
+    let place = exponent + (dropped.len() as i64) - (fraction.len() as i64);
+    format!("{kept}e{place}")
+}
+
 /// Whether a meter's price in a band is that of the base band where the list gives none: bands are about tokens.
 pub(crate) fn inherits_into_bands(meter: Meter) -> bool {
     !meter.is_tokens()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_that_was_computed_in_binary_fractions_is_what_was_meant() {
+        for (given, per_million, meant) in [
+            ("0.049999999999999996", true, "0.05"),
+            ("0.30000000000000004", true, "0.3"),
+            ("0.21600000000000003", true, "0.216"),
+            ("4.9999999999999996e-08", false, "0.05"),
+            ("0.9999999999999999", true, "1"),
+            ("1.25e-06", false, "1.25"),
+            ("0.0375", true, "0.0375"),
+        ] {
+            let value: Value = serde_json::from_str(given).unwrap();
+            let meant = UnitPrice::from_dollars_per_million(meant).unwrap();
+            assert_eq!(price_of(&value, per_million), Some(meant), "{given}");
+        }
+        let below_zero: Value = serde_json::from_str("-0.049999999999999996").unwrap();
+        assert_eq!(price_of(&below_zero, true), None);
+    }
 }

@@ -51,7 +51,7 @@ fn model_name(names: &ProviderNames, key: &str) -> Option<(Option<String>, Strin
         Some((region @ ("eu" | "us"), model)) if names.name == "azure" && !model.contains('/') => {
             Some((Some(region.to_owned()), model.to_owned()))
         }
-        Some(_) if matches!(names.name, "groq" | "together" | "fireworks" | "openrouter") => {
+        Some(_) if matches!(names.name, "groq" | "together" | "fireworks" | "openrouter" | "vertex") => {
             Some((None, bare.to_owned()))
         }
         Some(_) => None,

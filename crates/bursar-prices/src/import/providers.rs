@@ -25,6 +25,17 @@ const fn both(
     ProviderNames { name, litellm, litellm_prefix, models_dev, single_source: false }
 }
 
+/// Models of others that Vertex AI hosts as a service, by their makers.
+const VERTEX_OPEN_MODELS: &[&str] = &[
+    "vertex_ai-deepseek_models",
+    "vertex_ai-llama_models",
+    "vertex_ai-mistral_models",
+    "vertex_ai-moonshot_models",
+    "vertex_ai-openai_models",
+    "vertex_ai-qwen_models",
+    "vertex_ai-zai_models",
+];
+
 /// Every provider that is imported.
 pub const PROVIDERS: &[ProviderNames] = &[
     ProviderNames {
@@ -40,6 +51,7 @@ pub const PROVIDERS: &[ProviderNames] = &[
         &["google-vertex"],
     ),
     both("vertex", &["vertex_ai-anthropic_models"], "vertex_ai/", &["google-vertex-anthropic"]),
+    both("vertex", VERTEX_OPEN_MODELS, "vertex_ai/", &["google-vertex"]),
     ProviderNames { single_source: true, ..both("mistral", &["mistral"], "mistral/", &["mistral"]) },
     ProviderNames { single_source: true, ..both("deepseek", &["deepseek"], "deepseek/", &["deepseek"]) },
     ProviderNames { single_source: true, ..both("xai", &["xai"], "xai/", &["xai"]) },

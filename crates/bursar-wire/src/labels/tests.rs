@@ -276,6 +276,94 @@ fn the_table_in_the_docs_has_exactly_the_sources_in_the_code_in_their_order() {
     assert_eq!(sources::field_of_name("Team-Id").map(|(f, _)| f), Some(Team));
 }
 
+/// What each header alone becomes: its field or tag, and the value there.
+const ALONE: &[(&str, &str, &str, &str)] = &[
+    ("x-bursar-tenant", "v", "tenant", "v"),
+    ("x-bursar-team", "v", "team", "v"),
+    ("x-bursar-app", "v", "app", "v"),
+    ("x-bursar-workflow", "v", "workflow", "v"),
+    ("x-bursar-environment", "v", "environment", "v"),
+    ("x-bursar-consumer", "v", "consumer", "v"),
+    ("x-bursar-task", "v", "task", "v"),
+    ("x-bursar-step", "v", "step", "v"),
+    ("x-bursar-parent-step", "v", "parent_step", "v"),
+    ("x-bursar-tags", "n=v", "tag n", "v"),
+    ("helicone-user-id", "v", "consumer", "v"),
+    ("helicone-session-id", "v", "task", "v"),
+    ("helicone-session-path", "/a/v", "step", "/a/v"),
+    ("helicone-session-name", "v", "workflow", "v"),
+    ("helicone-property-*", "v", "tag *", "v"),
+    ("x-litellm-session-id", "v", "task", "v"),
+    ("x-litellm-trace-id", "v", "task", "v"),
+    ("x-litellm-customer-id", "v", "consumer", "v"),
+    ("x-litellm-end-user-id", "v", "consumer", "v"),
+    ("x-litellm-agent-id", "v", "tag agent", "v"),
+    ("x-litellm-tags", "v", "tag v", "true"),
+    ("x-litellm-spend-logs-metadata", r#"{"team":"v"}"#, "team", "v"),
+    ("x-portkey-trace-id", "v", "task", "v"),
+    ("x-portkey-span-id", "v", "step", "v"),
+    ("x-portkey-parent-span-id", "v", "parent_step", "v"),
+    ("x-portkey-span-name", "v", "tag span_name", "v"),
+    ("x-portkey-metadata", r#"{"_user":"v"}"#, "consumer", "v"),
+    ("x-amzn-bedrock-request-metadata", r#"{"app":"v"}"#, "app", "v"),
+    ("x-claude-code-session-id", "v", "task", "v"),
+    ("x-claude-code-agent-id", "v", "step", "v"),
+    ("x-claude-code-parent-agent-id", "v", "parent_step", "v"),
+    ("x-opencode-session", "v", "task", "v"),
+    ("x-opencode-request", "v", "step", "v"),
+    ("x-opencode-project", "v", "tag opencode_project", "v"),
+    ("x-codex-parent-thread-id", "v", "parent_step", "v"),
+    ("x-openai-subagent", "v", "tag subagent", "v"),
+    ("session-id", "v", "task", "v"),
+    ("session_id", "v", "task", "v"),
+    ("x-session-id", "v", "task", "v"),
+    ("conversation_id", "v", "task", "v"),
+    ("thread-id", "v", "step", "v"),
+    ("baggage", "session.id=v", "task", "v"),
+    (
+        "traceparent",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "task",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+    ),
+];
+
+/// What each field of the body alone becomes.
+const ALONE_IN_BODY: &[(&str, &str, &str, &str)] = &[
+    ("metadata", r#"{"user_id":"v"}"#, "consumer", "v"),
+    ("litellm_metadata", r#"{"tags":["v"]}"#, "tag v", "true"),
+    ("requestMetadata", r#"{"team":"v"}"#, "team", "v"),
+    ("labels", r#"{"app":"v"}"#, "app", "v"),
+    ("session_id", r#""v""#, "task", "v"),
+    ("litellm_session_id", r#""v""#, "task", "v"),
+    ("user", r#""v""#, "consumer", "v"),
+    ("safety_identifier", r#""v""#, "consumer", "v"),
+    ("prompt_cache_key", r#""v""#, "tag prompt_cache_key", "v"),
+];
+
+#[test]
+fn every_source_of_the_table_alone_becomes_what_the_table_says() {
+    let found = |labels: &Labels, place: &str| match place.strip_prefix("tag ") {
+        Some(name) => tag(labels, name).map(str::to_owned),
+        None => {
+            let field = LabelField::ALL.iter().find(|f| f.name() == place).expect("a field");
+            labels.get(*field).map(str::to_owned)
+        }
+    };
+    for &(header, value, place, expected) in ALONE {
+        let labels = of(&[(header, value)]);
+        assert_eq!(found(&labels, place).as_deref(), Some(expected), "{header}");
+        assert!(is_label_header(header) || header == "baggage" || header == "traceparent", "{header}");
+    }
+    for &(field, json, place, expected) in ALONE_IN_BODY {
+        assert_eq!(found(&of_body(&[(field, json)]), place).as_deref(), Some(expected), "{field}");
+    }
+    let named: Vec<&str> = ALONE.iter().map(|row| row.0).collect();
+    assert_eq!(named, header_names().collect::<Vec<_>>(), "no header is left out");
+    let named: Vec<&str> = ALONE_IN_BODY.iter().map(|row| row.0).collect();
+    assert_eq!(named, Labels::BODY_FIELDS, "no field of the body is left out");
+}
+
 proptest! {
     #[test]
     fn whatever_is_sent_the_bounds_hold_and_the_keys_fields_stay(
