@@ -11,6 +11,7 @@ use bursar_core::{BoundPart, Meter, ModelLimits, ServiceTier, UsageBound};
 
 use crate::request::{RequestView, Searches};
 use crate::surface::{Dialect, Surface};
+use crate::tokens::Family;
 use output::OutputPart;
 
 /// What the tokens of a request's text are bounded by.
@@ -37,8 +38,6 @@ pub struct Ceiling {
 /// Rounds of a server's own tools in one call where the request does not limit them: Anthropic documents a limit of
 /// ten, and the others document none.
 const MOST_ROUNDS: u64 = 10;
-/// Tokens around a request that none of its bytes stands for.
-const AROUND: u64 = 64;
 /// Tokens that the presence of tools adds (Anthropic documents up to 530).
 const AROUND_TOOLS: u64 = 1_024;
 /// Tokens of a tool that the provider describes in its own words (Anthropic documents up to 735).
@@ -200,8 +199,20 @@ fn text_bytes(view: &RequestView) -> u64 {
     let media = view.volume.media_bytes.iter().fold(0u64, |sum, bytes| sum.saturating_add(*bytes));
     let as_sent = if view.is_form { media } else { media.saturating_mul(4) / 3 };
     let tools = if view.volume.tools > 0 || view.reach.built_in_tools > 0 { AROUND_TOOLS } else { 0 };
-    let own = view.body_bytes.saturating_sub(as_sent).saturating_add(AROUND);
+    let own = view.body_bytes.saturating_sub(as_sent).saturating_add(preamble(view.model.as_deref()));
     own.saturating_add(tools).saturating_add(view.reach.built_in_tools.saturating_mul(BUILT_IN_TOOL))
+}
+
+/// Tokens that a provider adds to every request in silence. JSON around the texts is longer than the marks that it
+/// becomes, as the recordings of the families without a preamble show.
+fn preamble(model: Option<&str>) -> u64 {
+    match model.map_or(Family::Other, Family::of) {
+        // The open models begin with a system message of about seventy tokens, Grok 4 with some hundreds.
+        Family::O200k if model.is_some_and(|m| m.contains("gpt-oss")) => 128,
+        Family::Grok => 1_024,
+        Family::Other => 64,
+        _ => 0,
+    }
 }
 
 fn text_part(view: &RequestView, surface: Surface, tokens: u64) -> BoundPart {

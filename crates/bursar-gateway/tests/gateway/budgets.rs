@@ -15,8 +15,6 @@ use crate::wire::post;
 /// gpt-4o-mini costs $0.15 per million tokens in and $0.60 out.
 pub(crate) const IN: i64 = 150;
 pub(crate) const OUT: i64 = 600;
-/// Tokens that a ceiling adds to a body's bytes.
-const AROUND: i64 = 64;
 
 pub(crate) fn budget(name: &str, amount: i64, when_tight: WhenTight) -> Budget {
     let mut budget = Budget::new(name.parse().unwrap(), BudgetUnit::Usd, amount);
@@ -46,7 +44,7 @@ pub(crate) fn held_and_spent(rig: &Rig, name: &str) -> (i64, i64) {
 
 /// The most that a body can cost with so many output tokens.
 pub(crate) fn ceiling(body: &str, output: i64) -> i64 {
-    (i64::try_from(body.len()).unwrap() + AROUND) * IN + output * OUT
+    i64::try_from(body.len()).unwrap() * IN + output * OUT
 }
 
 pub(crate) fn chat(max_tokens: i64) -> String {
