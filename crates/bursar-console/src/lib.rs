@@ -5,7 +5,9 @@
 
 pub mod access;
 pub mod alerts;
+pub mod allocation;
 pub mod answer;
+pub mod budgets;
 mod console;
 mod health;
 pub mod home;

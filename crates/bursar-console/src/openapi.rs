@@ -5,14 +5,14 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::params::{ALERT_FILTERS, BY, FILTERS, PAGE, RANGE, RECORD_FILTERS, documented};
+use crate::params::{ALERT_FILTERS, BY, FILTERS, PAGE, RANGE, REASON, RECORD_FILTERS, TRAIL, documented};
 use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Bursar control API",
-        description = "Reads what every call to a language model cost and who it was for, and keeps virtual keys. \
+        description = "Reads what every call to a language model cost and who it was for, and keeps virtual keys and budgets. \
             Money is a decimal string in US dollars; unknown money is null beside \"priced\": false. Times are \
             RFC 3339 in UTC. Errors are RFC 9457 problem documents with a hint."
     ),
@@ -20,12 +20,15 @@ use crate::routes;
         routes::home, routes::spend, routes::usage, routes::request,
         routes::list_keys, routes::create_key, routes::show_key, routes::revoke_key, routes::rotate_key,
         routes::list_alerts, routes::ack_alert, routes::list_silences, routes::create_silence,
-        document, routes::metrics, routes::healthz, routes::readyz,
+        routes::list_budgets, routes::create_budget, routes::show_budget, routes::replace_budget,
+        routes::remove_budget, routes::raise_budget, routes::pause_budget, routes::resume_budget,
+        routes::budget_trail, document, routes::metrics, routes::healthz, routes::readyz,
     ),
     tags(
         (name = "reading", description = "Spend, usage and single requests"),
         (name = "keys", description = "Virtual keys"),
         (name = "alerts", description = "What was told about budgets"),
+        (name = "budgets", description = "Budgets: their definitions and how they stand"),
         (name = "health", description = "Whether Bursar is well"),
         (name = "pages", description = "HTML pages"),
     )
@@ -56,6 +59,24 @@ impl IntoParams for SpendParams {
 impl IntoParams for UsageParams {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         documented(&[RANGE, FILTERS, RECORD_FILTERS, PAGE])
+    }
+}
+
+/// The parameters of changes.
+pub(crate) struct ReasonParams;
+
+/// The parameters of a trail.
+pub(crate) struct TrailParams;
+
+impl IntoParams for ReasonParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[REASON])
+    }
+}
+
+impl IntoParams for TrailParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[TRAIL])
     }
 }
 

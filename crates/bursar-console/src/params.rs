@@ -76,6 +76,18 @@ pub const BY: &[Parameter] = &[parameter(
     "what to group by, separated by commas: tenant, team, app, workflow, environment, consumer, provider, model, key, hour, day",
 )];
 
+/// Who changes something and why, where the body says what.
+pub const REASON: &[Parameter] = &[
+    parameter("why", "why it is done, for the trail"),
+    parameter("by", "who does it, for the trail; api unless told"),
+];
+
+/// The parameters of reading a trail.
+pub const TRAIL: &[Parameter] = &[
+    parameter("limit", "entries per page, 1 to 1000; 100 unless told"),
+    parameter("before", "where the page before ended: its next"),
+];
+
 /// Query parameters as they were given; every name is allowed and given once.
 #[derive(Clone, Debug, Default)]
 pub struct Given(Vec<(String, String)>);

@@ -2,6 +2,7 @@
 //! `"priced": false`, never zero. Times are RFC 3339 in UTC.
 
 mod alert;
+mod budget;
 mod health;
 mod key;
 mod priced;
@@ -11,6 +12,10 @@ mod spend;
 
 pub use alert::{
     AckBody, AlertAnswer, AlertsAnswer, DeliveryAnswer, SilenceAnswer, SilenceBody, SilencesAnswer,
+};
+pub use budget::{
+    AmountAnswer, BalanceAnswer, BudgetAnswer, BudgetDetailAnswer, BudgetForm, BudgetsAnswer, IncreaseForm,
+    PeriodForm, RaiseBody, ReasonBody, RolloverForm, ThresholdsForm, TrailAnswer, TrailEntryAnswer,
 };
 pub use health::{AliveAnswer, CheckAnswer, ReadyAnswer};
 pub use key::{CreateKeyBody, CreatedKeyAnswer, KeyAnswer, KeysAnswer, RotateKeyBody};

@@ -15,7 +15,7 @@ use crate::params::Given;
 use crate::problem::Problem;
 use crate::registry;
 
-/// The largest body of a call about keys, in bytes.
+/// The largest body of a call about keys or budgets, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
 /// All virtual keys

@@ -1,6 +1,7 @@
 //! What can be asked of the control plane: one table of routes.
 
 mod alerts;
+mod budgets;
 mod health;
 mod keys;
 mod reading;
@@ -14,6 +15,7 @@ use crate::openapi;
 use crate::problem::Problem;
 
 pub(crate) use alerts::*;
+pub(crate) use budgets::*;
 pub(crate) use health::*;
 pub(crate) use keys::*;
 pub(crate) use reading::*;
@@ -32,6 +34,15 @@ pub(crate) fn table() -> Vec<(&'static str, MethodRouter<Console>)> {
         ("/api/v1/alerts", get(alerts::list_alerts)),
         ("/api/v1/alerts/{id}/ack", post(alerts::ack_alert)),
         ("/api/v1/silences", get(alerts::list_silences).post(alerts::create_silence)),
+        ("/api/v1/budgets", get(budgets::list_budgets).post(budgets::create_budget)),
+        (
+            "/api/v1/budgets/{name}",
+            get(budgets::show_budget).put(budgets::replace_budget).delete(budgets::remove_budget),
+        ),
+        ("/api/v1/budgets/{name}/raise", post(budgets::raise_budget)),
+        ("/api/v1/budgets/{name}/pause", post(budgets::pause_budget)),
+        ("/api/v1/budgets/{name}/resume", post(budgets::resume_budget)),
+        ("/api/v1/budgets/{name}/audit", get(budgets::budget_trail)),
         ("/api/openapi.json", get(openapi::document)),
         ("/metrics", get(health::metrics)),
         ("/healthz", get(health::healthz)),

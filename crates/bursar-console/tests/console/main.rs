@@ -2,6 +2,7 @@
 
 mod alerts;
 mod api;
+mod budgets;
 mod fixture;
 mod keys;
 mod listener;

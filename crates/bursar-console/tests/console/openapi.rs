@@ -26,6 +26,14 @@ fn problems(document: &Value, path: &str, method: &str, answered: &Answered) -> 
         .collect()
 }
 
+/// A budget with every field.
+const BUDGET: &str = r#"{ "name": "support", "title": "Support", "owner": "support@example.com", "parent": "all",
+    "scope": [{ "team": "support", "model": ["gpt-*", "o3"] }, { "workflow": "chat" }], "unit": "usd",
+    "amount": "5000.00", "period": { "every": "week", "first_day": "sunday", "zone": "Europe/Berlin" },
+    "since": "2026-01-01", "rollover": { "at_most": "10.00" }, "thresholds": { "actual": [80], "forecast": [100] },
+    "increases": [{ "amount": "1.00", "from": "2026-07-01", "until": "2026-08-01", "by": "cfo", "why": "launch" }],
+    "when_tight": "downgrade", "ladder": ["gpt-5-mini"], "longest_wait": "30s", "paused": true }"#;
+
 #[tokio::test]
 async fn every_answer_validates_against_the_document() {
     let fixture = Fixture::with_records();
@@ -33,6 +41,8 @@ async fn every_answer_validates_against_the_document() {
     let made = fixture.post("/api/v1/keys", r#"{"team":"support","models":["gpt-*"],"expires":"90d"}"#).await;
     let id = made.json()["key"]["id"].as_str().unwrap().to_owned();
     assert_eq!(problems(&document, "/api/v1/keys", "post", &made), [""; 0]);
+    let made = fixture.post("/api/v1/budgets", BUDGET).await;
+    assert_eq!(problems(&document, "/api/v1/budgets", "post", &made), [""; 0], "{}", made.body);
     let request = "/api/v1/requests/req_00000000000000000000000000000003";
     for (path, method, call) in [
         ("/", "get", "/".to_owned()),
@@ -53,6 +63,17 @@ async fn every_answer_validates_against_the_document() {
         ("/api/v1/alerts/{id}/ack", "post", "/api/v1/alerts/alr_none/ack".to_owned()),
         ("/api/v1/silences", "post", "/api/v1/silences".to_owned()),
         ("/api/v1/silences", "get", "/api/v1/silences".to_owned()),
+        ("/api/v1/budgets", "get", "/api/v1/budgets".to_owned()),
+        ("/api/v1/budgets", "post", "/api/v1/budgets".to_owned()),
+        ("/api/v1/budgets/{name}", "get", "/api/v1/budgets/support".to_owned()),
+        ("/api/v1/budgets/{name}", "get", "/api/v1/budgets/nobody".to_owned()),
+        ("/api/v1/budgets/{name}", "get", "/api/v1/budgets/No%20Name".to_owned()),
+        ("/api/v1/budgets/{name}/raise", "post", "/api/v1/budgets/support/raise".to_owned()),
+        ("/api/v1/budgets/{name}/pause", "post", "/api/v1/budgets/support/pause".to_owned()),
+        ("/api/v1/budgets/{name}/resume", "post", "/api/v1/budgets/nobody/resume".to_owned()),
+        ("/api/v1/budgets/{name}/audit", "get", "/api/v1/budgets/support/audit".to_owned()),
+        ("/api/v1/budgets/{name}", "delete", "/api/v1/budgets/support".to_owned()),
+        ("/api/v1/budgets/{name}", "delete", "/api/v1/budgets/support".to_owned()),
         ("/api/openapi.json", "get", "/api/openapi.json".to_owned()),
         ("/metrics", "get", "/metrics".to_owned()),
         ("/healthz", "get", "/healthz".to_owned()),
@@ -74,7 +95,7 @@ async fn every_route_is_in_the_document_and_takes_exactly_the_methods_it_says() 
     assert_eq!(documented, routed);
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in ["get", "post", "put", "delete", "patch"] {
-            let call = path.replace("{id}", "none");
+            let call = path.replace("{id}", "none").replace("{name}", "none");
             let answered = send(fixture.router(), &method.to_uppercase(), &call, Some("{}")).await;
             let is_taken = answered.status != StatusCode::METHOD_NOT_ALLOWED;
             assert_eq!(is_taken, operations.get(method).is_some(), "{method} {path}");

@@ -14,7 +14,7 @@ use crate::usage_log::{self, bad};
 const BATCH: u32 = 4_096;
 
 /// What budgets read of a row of the log.
-pub(crate) const LOG_COLUMNS: &str = "rowid AS place, started_at, key_id, tenant, team, app, workflow, environment, \
+const LOG_COLUMNS: &str = "rowid AS place, started_at, key_id, tenant, team, app, workflow, environment, \
     consumer, task, step, parent_step, tags, provider, coalesce(requested_model, served_model) AS asked, \
     contracted_cost, quantities";
 
@@ -100,7 +100,7 @@ impl Fold {
 }
 
 /// What a row means for budgets: as [`Subject::of_record`] and [`Amounts::used_by`] say it of a whole record.
-pub(crate) fn read_log_row(row: &Row<'_>) -> Result<(Subject, Timestamp, Amounts), StoreError> {
+fn read_log_row(row: &Row<'_>) -> Result<(Subject, Timestamp, Amounts), StoreError> {
     let text = |name: &str| row.get::<_, Option<String>>(name).map_err(StoreError::Database);
     let number = |name: &str| row.get::<_, Option<i64>>(name).map_err(StoreError::Database);
     let subject = Subject {

@@ -20,7 +20,6 @@ pub use doc::{
     AmountDoc, BudgetDoc, BudgetDocError, BudgetDocErrors, FirstDayDoc, IncreaseDoc, PatternsDoc, PeriodDoc,
     RolloverDoc, ScopeDoc, ScopesDoc, ThresholdsDoc,
 };
-pub(crate) use fold::{LOG_COLUMNS, read_log_row};
 pub(crate) use follow::{Applied, Follower};
 pub use verify::{Deviation, Verified};
 

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
 use bursar_core::budget::{BudgetUnit, ModelTiers, Scope, ScopeField};
-use rusqlite::params;
 
 use super::Reader;
-use crate::budgets::{LOG_COLUMNS, read_log_row};
 use crate::error::StoreError;
 
 /// Which calls a history is about.
@@ -56,34 +54,20 @@ impl Reader {
     ///
     /// Where the database cannot be read.
     pub fn history(&self, query: &HistoryQuery<'_>) -> Result<BTreeMap<Option<String>, History>, StoreError> {
-        self.named(self.read_history(query))
-    }
-
-    fn read_history(
-        &self,
-        query: &HistoryQuery<'_>,
-    ) -> Result<BTreeMap<Option<String>, History>, StoreError> {
-        let sql = format!(
-            "SELECT {LOG_COLUMNS} FROM usage_log WHERE started_at >= ?1 AND started_at < ?2 ORDER BY started_at"
-        );
-        let mut statement = self.db.prepare_cached(&sql).map_err(StoreError::Database)?;
-        let range = params![query.since.micros(), query.until.micros()];
-        let mut rows = statement.query(range).map_err(StoreError::Database)?;
         let mut found = BTreeMap::<Option<String>, History>::new();
-        while let Some(row) = rows.next().map_err(StoreError::Database)? {
-            let (subject, _, used) = read_log_row(row)?;
-            if !query.scopes.iter().any(|s| s.covers(&subject, query.tiers)) {
-                continue;
+        self.calls_between(query.since, query.until, |call| {
+            if !query.scopes.iter().any(|s| s.covers(&call.subject, query.tiers)) {
+                return;
             }
-            let value = query.by.and_then(|field| field.of(&subject)).map(str::to_owned);
+            let value = query.by.and_then(|field| field.of(&call.subject)).map(str::to_owned);
             let sum = found.entry(value).or_default();
             sum.attempts += 1;
-            sum.tokens = sum.tokens.saturating_add(used.of(BudgetUnit::Tokens).unwrap_or_default());
-            match used.of(BudgetUnit::Usd) {
+            sum.tokens = sum.tokens.saturating_add(call.used.of(BudgetUnit::Tokens).unwrap_or_default());
+            match call.used.of(BudgetUnit::Usd) {
                 Some(nanos) => sum.nanos = sum.nanos.saturating_add(nanos),
                 None => sum.unpriced += 1,
             }
-        }
+        })?;
         Ok(found)
     }
 }
