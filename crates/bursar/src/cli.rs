@@ -56,6 +56,9 @@ enum Command {
     /// Virtual keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
+    /// Budgets: what may be spent, by whom, and what is left
+    #[command(subcommand)]
+    Budgets(Box<commands::budgets::BudgetsCommand>),
     /// The price list: read it, compare it, import into it, check it, settle it
     #[command(subcommand)]
     Prices(commands::prices::PricesCommand),
@@ -106,6 +109,17 @@ impl GlobalArgs {
         Ok(commands::prices::Desk { folder, json: self.json, now: bursar_console::times::now() })
     }
 
+    /// What the commands about budgets need.
+    fn budget_desk(&self) -> anyhow::Result<commands::budgets::Desk> {
+        let config = self.load_config()?;
+        Ok(commands::budgets::Desk {
+            folder: config.store.folder,
+            tiers: config.budgets.tiers,
+            json: self.json,
+            now: bursar_console::times::now(),
+        })
+    }
+
     /// The configuration file that was named.
     pub(crate) fn config_file(&self) -> Option<&Path> {
         self.config.as_deref()
@@ -143,6 +157,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Spend(args) => commands::spend::run(&args, &global.context()?),
         Command::Requests(command) => commands::requests::run(&command, &global.context()?),
         Command::Keys(command) => commands::keys::run(&command, &global.context()?),
+        Command::Budgets(command) => commands::budgets::run(&command, &global.budget_desk()?),
         Command::Prices(command) => commands::prices::run(&command, &global.price_desk()?),
         Command::Price(args) => commands::price::run(&args, &global.context()?),
         Command::Usage(args) => commands::usage::run(&args, global.json),

@@ -1,7 +1,6 @@
 //! `bursar keys`: virtual keys, which say who a call is for.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use bursar_console::registry;
 use bursar_store::KeyDirectory;
 use clap::{Args, Subcommand};
 
+use super::ask;
 use super::context::{Context, print_json, print_text};
 use super::table::{plain, render, text};
 
@@ -174,19 +174,10 @@ fn rotate(args: &RotateArgs, context: &Context) -> anyhow::Result<ExitCode> {
     print_created(&created, args.gateway.as_deref(), context)
 }
 
-/// Shows what would end, and asks. Without a terminal to ask on, it is an error that says `--yes`.
+/// Shows what would end, and asks.
 fn confirmed(key: &KeyAnswer) -> anyhow::Result<bool> {
-    eprint!("{}", key_text(key));
-    anyhow::ensure!(
-        std::io::stdin().is_terminal(),
-        "revoking {} cannot be undone; run it again with --yes",
-        key.id
-    );
-    eprint!("Revoke it? This cannot be undone. [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let refusal = format!("revoking {} cannot be undone", key.id);
+    ask::confirmed(&key_text(key), &refusal, "Revoke it? This cannot be undone.")
 }
 
 fn print_created(

@@ -1,6 +1,8 @@
 //! One file per command.
 
 pub(crate) mod alerts;
+mod ask;
+pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod context;
 pub(crate) mod demo;

@@ -16,7 +16,7 @@ mod store;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-pub(crate) use budgets::BudgetsSection;
+pub(crate) use budgets::{BudgetsSection, json_of};
 pub(crate) use console::ConsoleSection;
 pub(crate) use gateway::{GatewaySection, OrRefuse, StoreFailure, UnpricedPolicy};
 pub(crate) use notify::{ChannelSection, ChannelWay, NotifySection, Plain};
