@@ -102,9 +102,9 @@ impl Desk {
 
     fn print(&self, answer: &BudgetDetailAnswer) -> anyhow::Result<ExitCode> {
         if self.json {
-            print_json(answer)?
+            print_json(answer)?;
         } else {
-            print_text(&shown::budget_text(answer))?
+            print_text(&shown::budget_text(answer))?;
         };
         Ok(ExitCode::SUCCESS)
     }
@@ -131,10 +131,10 @@ pub(crate) fn run(command: &BudgetsCommand, desk: &Desk) -> anyhow::Result<ExitC
 fn list(desk: &Desk) -> anyhow::Result<ExitCode> {
     let answer = budgets::list(&desk.directory()?, desk.now)?;
     if desk.json {
-        print_json(&answer)?
+        print_json(&answer)?;
     } else {
-        print_text(&shown::list_text(&answer))?
-    };
+        print_text(&shown::list_text(&answer))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

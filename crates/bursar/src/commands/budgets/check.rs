@@ -74,10 +74,10 @@ fn imbalance_text(imbalance: &Imbalance) -> String {
 pub(super) fn audit(args: &AuditArgs, desk: &Desk) -> anyhow::Result<ExitCode> {
     let answer = budgets::trail(&desk.reader()?, args.name.as_deref(), args.before, args.limit)?;
     if desk.json {
-        print_json(&answer)?
+        print_json(&answer)?;
     } else {
-        print_text(&audit_text(&answer))?
-    };
+        print_text(&audit_text(&answer))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

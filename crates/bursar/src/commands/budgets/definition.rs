@@ -115,12 +115,10 @@ impl DefinitionArgs {
         if let Some(amount) = &self.amount {
             table.insert("amount".to_owned(), amount_of(&unit, amount));
         }
-        match self.rollover.as_deref() {
-            None => {}
-            Some("none") => drop(table.insert("rollover".to_owned(), json!("none"))),
-            Some(most) => {
-                drop(table.insert("rollover".to_owned(), json!({ "at_most": amount_of(&unit, most) })))
-            }
+        if let Some(most) = self.rollover.as_deref() {
+            let rollover =
+                if most == "none" { json!("none") } else { json!({ "at_most": amount_of(&unit, most) }) };
+            table.insert("rollover".to_owned(), rollover);
         }
         self.put_scope(&mut table)?;
         self.put_period(&mut table)?;
