@@ -15,6 +15,7 @@ mod provider;
 mod relay;
 mod retries;
 mod rig;
+mod settlements;
 mod shutdown;
 mod streams;
 mod trouble_in_streams;

@@ -38,6 +38,7 @@ pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) gateway: Gateway,
     pub(crate) store: Store,
+    pub(crate) prices: Arc<ArcSwap<PriceBook>>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<ServeSummary>,
     /// Where it has a folder of its own.
@@ -112,7 +113,7 @@ impl Setup {
     pub(crate) async fn start_in_its_folder(self) -> Rig {
         let (store, _) = Store::open(self.store).unwrap();
         let prices = Arc::new(ArcSwap::new(Arc::clone(PriceBook::embedded())));
-        let gateway = Gateway::new(self.config, store.clone(), prices).unwrap();
+        let gateway = Gateway::new(self.config, store.clone(), Arc::clone(&prices)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -120,7 +121,7 @@ impl Setup {
             let gateway = gateway.clone();
             async move { gateway.serve(listener, async { drop(stopped.await) }).await }
         });
-        Rig { address, gateway, store, stop, serving, _folder: None }
+        Rig { address, gateway, store, prices, stop, serving, _folder: None }
     }
 }
 

@@ -95,6 +95,21 @@ fn a_tool_that_the_provider_runs_reads_the_context_once_more_with_each_use() {
 }
 
 #[test]
+fn systems_of_several_models_and_several_runs_read_the_context_more_than_once() {
+    for body in [
+        r#"{"model":"groq/compound","messages":[]}"#,
+        r#"{"model":"o3-deep-research","input":"x"}"#,
+        r#"{"model":"gpt-5.6-sol","input":"x","reasoning":{"effort":"low","mode":"pro"}}"#,
+    ] {
+        assert_eq!(units(&of(body), Meter::Input), Some((MOST_ROUNDS + 1) * 100_000), "{body}");
+    }
+    let usual = of(r#"{"model":"gpt-5.6-sol","input":"x","reasoning":{"effort":"low","mode":"standard"}}"#);
+    assert!(usual.bound.context < 200);
+    let routed = of(r#"{"model":"google/gemini-2.0-flash","models":["x-ai/grok-4"]}"#);
+    assert_eq!(routed.unbounded, ["models that a router may fall back to"]);
+}
+
+#[test]
 fn pictures_have_the_most_that_the_family_documents_and_unknown_media_the_context_window() {
     let picture = |model: &str| {
         let part = r#"{"type":"image_url","image_url":{"url":"https://example.org/a.png"}}"#;

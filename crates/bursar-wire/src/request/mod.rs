@@ -141,6 +141,9 @@ impl RequestView {
             view.model = Some(model);
             view.model_place = ModelPlace::Path(place);
         }
+        if let Some(model) = &view.model {
+            view.reach.take_model(model);
+        }
         view.stream |= path::streams(path);
         if surface != Surface::OpenAiSpeech {
             view.characters = None;

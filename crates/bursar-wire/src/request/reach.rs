@@ -61,6 +61,8 @@ impl Reach {
                     | "best_of"
                     | "num_generations"
                     | "thinking"
+                    | "reasoning"
+                    | "models"
                     | "additionalModelRequestFields"
                     | "prediction"
                     | "web_search_options"
@@ -86,11 +88,24 @@ impl Reach {
                 self.thinking_budget = fields.and_then(|f| budget_of(f.thinking?.get()));
             }
             "prediction" => self.predicts = true,
+            // Several runs over the same context, of which one answers.
+            "reasoning" => self.server_tools |= is_more_than_one_run(text),
+            "models" if text != "[]" => self.billed_elsewhere = Some("models that a router may fall back to"),
+            "models" => {}
             // These models search once for each call.
             "web_search_options" => self.search(Some(1)),
             "search_parameters" => self.billed_elsewhere = Some("live search"),
             "connectors" | "plugins" | "mcp_servers" => self.server_tools |= text != "[]",
             _ => self.remembers = true,
+        }
+    }
+
+    /// What the model's name alone says: systems of models that search and read by themselves, and routers.
+    pub(super) fn take_model(&mut self, model: &str) {
+        self.server_tools |=
+            model.contains("compound") || model.contains("deep-research") || model.ends_with(":online");
+        if model == "openrouter/auto" {
+            self.billed_elsewhere = Some("models that a router chooses");
         }
     }
 
@@ -196,6 +211,13 @@ impl<'de> Visitor<'de> for ToolsVisitor<'_> {
 struct ModelFields<'a> {
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
+}
+
+/// Whether OpenAI's `reasoning.mode` asks for more than the usual single run.
+fn is_more_than_one_run(reasoning: &str) -> bool {
+    let mut json = serde_json::Deserializer::from_str(reasoning);
+    let Ok(reasoning) = Picking(&["mode"]).deserialize(&mut json) else { return false };
+    matches!(reasoning.get("mode"), Some(Scalar::Text(mode)) if mode != "standard")
 }
 
 /// `budget_tokens` of a thinking configuration that is not switched off.
