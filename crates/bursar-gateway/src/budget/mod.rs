@@ -274,7 +274,12 @@ impl Budgets {
     /// Ends the leases that are over, and lets those who wait ask again: a budget may have been raised, or a new
     /// period begun.
     pub(crate) fn tick(&self) {
-        self.directory.lock().expire(now());
+        let open = {
+            let mut ledger = self.directory.lock();
+            ledger.expire(now());
+            ledger.open_holds()
+        };
+        metrics::gauge!("bursar_budget_open_holds").set(u32::try_from(open).unwrap_or(u32::MAX));
         self.wake();
     }
 

@@ -64,6 +64,8 @@ struct Report {
     disagreeing: u64,
     /// What is held when everything has ended, over all accounts: must be 0.
     held_left: i64,
+    /// Calls with a hold when everything has ended: must be 0.
+    open_holds: u64,
     took_ms: u64,
     verdict: Verdict,
 }
@@ -92,13 +94,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     })?;
     let took_ms = u64::try_from(begun.elapsed().as_millis())?;
     let mut gateway = driven.gateway;
-    let held_left = runtime.block_on(place::held(&gateway, args.kills > 0))?;
+    let (held_left, open_holds) = runtime.block_on(place::held(&gateway, &rooms, args.kills > 0))?;
     gateway.stop()?;
     let records = accounts::records(&gateway)?;
     let entries = stage.provider.books.entries();
     let ledger = accounts::settle(&driven.calls, &records, &entries, rollover.at_micros);
     let refused = accounts::refused(&driven.calls, &driven.outcomes, rollover.at_micros);
-    let report = Report { held_left, took_ms, ..report(args, &rooms, &driven.outcomes, &ledger, &refused) };
+    let report = Report {
+        held_left,
+        open_holds,
+        took_ms,
+        ..report(args, &rooms, &driven.outcomes, &ledger, &refused)
+    };
     print(&report, args.json)?;
     check(&report)
 }
@@ -128,6 +135,7 @@ fn report(
         lost: ledger.lost,
         disagreeing: ledger.disagreeing,
         held_left: 0,
+        open_holds: 0,
         took_ms: 0,
         verdict: judge(rooms, &ledger.settled, refused),
     }
@@ -157,6 +165,7 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
     println!("refused though the least fitted in the end {:>12}", v.refused_though_least_fitted);
     println!("refused though all of it fitted in the end {:>12}", v.refused_though_ceiling_fitted);
     println!("held when all had ended                    {:>12}", report.held_left);
+    println!("calls with a hold when all had ended         {:>12}", report.open_holds);
     println!("in the books and not in the records        {:>12}", report.lost);
     println!("completed with other tokens than the books {:>12}", report.disagreeing);
     for share in &v.tightest {
@@ -171,6 +180,7 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
 fn check(report: &Report) -> anyhow::Result<()> {
     let v = &report.verdict;
     ensure!(v.overspent == 0, "budgets were overspent by {}", v.overspent);
+    ensure!(report.open_holds == 0, "{} calls are held although everything has ended", report.open_holds);
     ensure!(report.held_left == 0, "{} is held although everything has ended", report.held_left);
     ensure!(report.lost == 0 && report.disagreeing == 0, "the two accounts do not agree");
     let is_false = report.mode == "clamp" && v.refused_though_least_fitted > 0;

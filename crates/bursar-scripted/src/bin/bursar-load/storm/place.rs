@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use bursar_core::Money;
 use bursar_scripted::Client;
-use bursar_scripted::storm::{KEYS, app_of, team_of};
+use bursar_scripted::storm::{KEYS, Room, app_of, team_of};
 use serde_json::Value;
 
 use crate::gateway_process::Gateway;
@@ -50,50 +51,46 @@ pub(super) fn make_keys(gateway: &Gateway) -> anyhow::Result<Vec<String>> {
 /// How long leases may last that a killed gateway left behind.
 const LONGEST_LEASE: Duration = Duration::from_secs(60);
 
-/// What is held over all accounts of all budgets. After a kill, leases are given the time to end.
-pub(super) async fn held(gateway: &Gateway, waits: bool) -> anyhow::Result<i64> {
+/// What is held when everything has ended: of the present periods over all accounts, and calls with a hold in any
+/// period. After a kill, leases are given the time to end.
+pub(super) async fn held(gateway: &Gateway, rooms: &[Room], waits: bool) -> anyhow::Result<(i64, u64)> {
     let begun = Instant::now();
     loop {
-        let held = held_now(gateway).await?;
-        let is_over = begun.elapsed() > if waits { LONGEST_LEASE } else { Duration::from_secs(2) };
-        if held == 0 || is_over {
+        let held = (held_now(gateway, rooms).await?, open_holds(gateway).await?);
+        let is_over = begun.elapsed() > if waits { LONGEST_LEASE } else { Duration::from_secs(3) };
+        if held == (0, 0) || is_over {
             return Ok(held);
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 
-async fn held_now(gateway: &Gateway) -> anyhow::Result<i64> {
-    let client = Client::new(gateway.console());
-    let request = format!("GET /api/v1/budgets HTTP/1.1\r\nhost: {}\r\n\r\n", gateway.console());
-    let reply = client.call(request.as_bytes()).await.context("read the budgets")?;
-    let answer: Value = serde_json::from_slice(&reply.body)?;
-    let mut accounts = 0;
-    let held = sum_of_held(&answer, &mut accounts);
-    if accounts == 0 {
-        bail!("the answer tells of no account: {answer}");
+async fn held_now(gateway: &Gateway, rooms: &[Room]) -> anyhow::Result<i64> {
+    let mut held = 0;
+    for room in rooms {
+        let answer = get(gateway, &format!("/api/v1/budgets/{}", room.name)).await?;
+        let answer: Value = serde_json::from_str(&answer)?;
+        for account in answer["accounts"].as_array().context("a budget has no accounts")? {
+            held += match &account["held"] {
+                Value::String(text) => text.parse::<Money>()?.nanos(),
+                other => other.as_i64().with_context(|| format!("held is {other}"))?,
+            };
+        }
     }
     Ok(held)
 }
 
-/// Adds up every `held` in an answer: an amount in dollars as text, or tokens as a number.
-fn sum_of_held(value: &Value, accounts: &mut u64) -> i64 {
-    match value {
-        Value::Array(items) => items.iter().map(|v| sum_of_held(v, accounts)).sum(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(name, v)| match v {
-                Value::String(text) if name == "held" => {
-                    *accounts += 1;
-                    text.parse::<bursar_core::Money>().map_or(0, bursar_core::Money::nanos)
-                }
-                Value::Number(n) if name == "held" => {
-                    *accounts += 1;
-                    n.as_i64().unwrap_or(0)
-                }
-                other => sum_of_held(other, accounts),
-            })
-            .sum(),
-        _ => 0,
-    }
+/// The gateway's own count of calls with a hold.
+async fn open_holds(gateway: &Gateway) -> anyhow::Result<u64> {
+    let metrics = get(gateway, "/metrics").await?;
+    let line = metrics.lines().find_map(|l| l.strip_prefix("bursar_budget_open_holds "));
+    line.context("the metrics do not tell of open holds")?.trim().parse().context("read the open holds")
+}
+
+async fn get(gateway: &Gateway, path: &str) -> anyhow::Result<String> {
+    let host = gateway.console();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let reply = Client::new(host).call(request.as_bytes()).await.with_context(|| format!("read {path}"))?;
+    ensure!(reply.status == 200, "{path} answers with status {}", reply.status);
+    Ok(String::from_utf8(reply.body)?)
 }
