@@ -130,7 +130,7 @@ impl Budgets {
     }
 
     /// Works the input's ceiling out more closely: counted where the vocabulary is public, else, where no budget
-    /// refuses, by what was learned.
+    /// promises that it is never overspent, by what was learned.
     async fn tighten(&self, ask: &mut Ask, body: &Bytes) {
         let view = &ask.asked.view;
         let (counted, provenance) = count(&ask.asked, body).await;
@@ -154,7 +154,7 @@ impl Budgets {
 
     fn usual_input(&self, ask: &Ask) -> Option<u64> {
         let payers = self.directory.lock().payers(&ask.subject);
-        if payers.iter().any(|p| p.budget.when_tight == WhenTight::Refuse) {
+        if payers.iter().any(|p| matches!(p.budget.when_tight, WhenTight::Clamp | WhenTight::Refuse)) {
             return None;
         }
         let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);

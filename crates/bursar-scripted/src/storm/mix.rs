@@ -57,7 +57,12 @@ pub fn planned(number: u64, seed: u64) -> StormCall {
     // What the model would say without a limit: shorter than the limit in three of four calls.
     let wanted = 1 + draw(2, max_tokens * 4 / 3);
     let tag = call_of(number);
-    let mut script = format!("tag={tag};output-tokens={wanted};chunks=12;chunk-delay-ms={}", 5 + draw(3, 60));
+    // The prompt's words are one token each to the usual tokenizers.
+    let prompt_words = 5 + draw(8, 300);
+    let mut script = format!(
+        "tag={tag};input-tokens={prompt_words};output-tokens={wanted};chunks=12;chunk-delay-ms={}",
+        5 + draw(3, 60)
+    );
     let mut leaves_after = None;
     match draw(4, 100) {
         0..15 => leaves_after = Some(usize::try_from(200 + draw(5, 4_000)).unwrap_or(200)),
@@ -66,7 +71,6 @@ pub fn planned(number: u64, seed: u64) -> StormCall {
         _ => {}
     }
     let headers = vec![("x-bursar-task", tag), ("x-bursar-consumer", format!("consumer-{}", draw(7, 97)))];
-    let prompt_words = 5 + draw(8, 300);
     let call = SampleCall {
         kind,
         model,

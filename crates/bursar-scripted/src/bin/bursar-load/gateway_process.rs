@@ -47,7 +47,8 @@ impl Gateway {
         for kind in ["openai", "anthropic", "gemini"] {
             write!(
                 text,
-                "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n"
+                "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n\
+                 api_keys = [\"env:BURSAR_LOAD_CREDENTIAL\"]\n"
             )?;
         }
         text.push_str(more);
@@ -129,6 +130,8 @@ impl Gateway {
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.config).current_dir(&self.folder);
+        // The scripted provider takes any.
+        command.env("BURSAR_LOAD_CREDENTIAL", "sk-scripted");
         command
     }
 }

@@ -2,7 +2,7 @@
 //! every call.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use bursar_scripted::Client;
@@ -20,7 +20,12 @@ pub(super) struct Plan {
     pub(super) keys: Vec<String>,
     pub(super) concurrency: usize,
     pub(super) kills: u64,
+    /// When the budgets' period ends.
+    pub(super) rollover_micros: i64,
 }
+
+/// The second half begins so long before the rollover, so that its calls are on their way when it comes.
+const BEFORE_ROLLOVER: i64 = 300_000;
 
 /// What was sent.
 pub(super) struct Driven {
@@ -73,6 +78,7 @@ pub(super) async fn drive(plan: Plan, mut gateway: Gateway) -> anyhow::Result<Dr
         let permit = Arc::clone(&room).acquire_owned().await?;
         if number == total / 2 {
             change_a_price(&gateway)?;
+            sleep_until(plan.rollover_micros - BEFORE_ROLLOVER).await;
         }
         let due = usize::try_from(kills + 1)? * total / usize::try_from(plan.kills + 1)?;
         if kills < plan.kills && number == due {
@@ -86,9 +92,7 @@ pub(super) async fn drive(plan: Plan, mut gateway: Gateway) -> anyhow::Result<Dr
         running.spawn(async move {
             let way = way_of(client.call_until(&bytes, stop_after).await);
             drop(permit);
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let ended_micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-            Outcome { number: number as u64, way, ended_micros }
+            Outcome { number: number as u64, way, ended_micros: now_micros() }
         });
         while let Some(outcome) = running.try_join_next() {
             outcomes.push(outcome?);
@@ -98,6 +102,16 @@ pub(super) async fn drive(plan: Plan, mut gateway: Gateway) -> anyhow::Result<Dr
         outcomes.push(outcome?);
     }
     Ok(Driven { calls: plan.calls, outcomes, gateway })
+}
+
+fn now_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+async fn sleep_until(micros: i64) {
+    let left = u64::try_from(micros - now_micros()).unwrap_or(0);
+    tokio::time::sleep(Duration::from_micros(left)).await;
 }
 
 async fn restart(mut gateway: Gateway) -> anyhow::Result<Gateway> {
@@ -134,14 +148,14 @@ fn way_of(answer: Result<Reply, CallError>) -> Way {
     }
 }
 
-/// The budget that a refusal names, wherever its dialect puts the facts.
+/// The budget that a refusal for a budget names, wherever its dialect puts the facts.
 fn budget_named(reply: &Reply) -> Option<String> {
     fn find(value: &Value) -> Option<String> {
         match value {
-            Value::Object(fields) => match fields.get("budget").and_then(Value::as_str) {
-                Some(budget) => Some(budget.to_owned()),
-                None => fields.values().find_map(find),
-            },
+            Value::Object(fields) if fields.get("kind").is_some_and(|k| k == "quota_exhausted") => {
+                fields.get("budget").and_then(Value::as_str).map(str::to_owned)
+            }
+            Value::Object(fields) => fields.values().find_map(find),
             Value::Array(items) => items.iter().find_map(find),
             _ => None,
         }

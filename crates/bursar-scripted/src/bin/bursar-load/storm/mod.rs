@@ -87,7 +87,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let begun = std::time::Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let limit = std::time::Duration::from_secs(args.limit);
-    let plan = drive::Plan { calls, keys, concurrency: args.concurrency, kills: args.kills };
+    let plan = drive::Plan {
+        calls,
+        keys,
+        concurrency: args.concurrency,
+        kills: args.kills,
+        rollover_micros: rollover.at_micros,
+    };
     let driven = runtime.block_on(async {
         let driven = tokio::time::timeout(limit, drive::drive(plan, gateway)).await;
         driven.with_context(|| format!("the storm was not over after {} s", limit.as_secs()))?
