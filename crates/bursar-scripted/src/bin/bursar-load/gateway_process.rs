@@ -48,7 +48,8 @@ impl Gateway {
             write!(
                 text,
                 "[[provider]]\nname = \"{kind}\"\nkind = \"{kind}\"\nbase_url = \"{provider}\"\nretries = 0\n\
-                 api_keys = [\"env:BURSAR_LOAD_CREDENTIAL\"]\n"
+                 api_keys = [\"env:BURSAR_LOAD_CREDENTIAL\"]\nconnect_timeout = \"2s\"\n\
+                 first_byte_timeout = \"10s\"\nidle_timeout = \"10s\"\n"
             )?;
         }
         text.push_str(more);

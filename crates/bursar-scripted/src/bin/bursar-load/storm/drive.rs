@@ -80,6 +80,9 @@ pub(super) async fn drive(plan: Plan, mut gateway: Gateway) -> anyhow::Result<Dr
             change_a_price(&gateway)?;
             sleep_until(plan.rollover_micros - BEFORE_ROLLOVER).await;
         }
+        if number == total * 3 / 4 {
+            sleep_until(plan.rollover_micros).await;
+        }
         let due = usize::try_from(kills + 1)? * total / usize::try_from(plan.kills + 1)?;
         if kills < plan.kills && number == due {
             kills += 1;

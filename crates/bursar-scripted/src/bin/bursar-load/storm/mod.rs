@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Give up after so many seconds.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 400)]
     limit: u64,
     /// Print the report as JSON.
     #[arg(long)]

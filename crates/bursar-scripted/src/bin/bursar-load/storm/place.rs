@@ -48,8 +48,8 @@ pub(super) fn make_keys(gateway: &Gateway) -> anyhow::Result<Vec<String>> {
         .collect()
 }
 
-/// How long leases may last that a killed gateway left behind.
-const LONGEST_LEASE: Duration = Duration::from_secs(60);
+/// How long leases may last that a killed gateway left behind: the provider's timeouts and a minute.
+const LONGEST_LEASE: Duration = Duration::from_secs(90);
 
 /// What is held when everything has ended: of the present periods over all accounts, and calls with a hold in any
 /// period. After a kill, leases are given the time to end.
