@@ -277,7 +277,7 @@ impl Budgets {
         let open = {
             let mut ledger = self.directory.lock();
             ledger.expire(now());
-            ledger.open_holds()
+            ledger.held_ids().count()
         };
         metrics::gauge!("bursar_budget_open_holds").set(u32::try_from(open).unwrap_or(u32::MAX));
         self.wake();
