@@ -127,7 +127,7 @@ fn call(number: u64, args: &Args, host: &str) -> Vec<u8> {
         max_tokens: Some(tokens),
         seed: number,
         // Gateways that drop unknown headers get the same from the model's usual length.
-        script: format!("output-tokens={tokens};chunks=10;chunk-delay-ms=20"),
+        script: format!("input-tokens=100;output-tokens={tokens};chunks=10;chunk-delay-ms=20"),
         headers: Vec::new(),
     };
     call.bytes(host, Some(&args.key))
