@@ -1,7 +1,7 @@
 //! One HTTP/1.1 connection to a provider, driven by the task that uses it.
 //!
 //! The usual client gives each connection a task of its own, which costs two more changes of task, each way, for
-//! every piece that is relayed. Here the request's own task drives it: `docs/decisions/0003` has the figures.
+//! every piece that is relayed. Here the request's own task drives it: `docs/decisions/0003` says why.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
