@@ -24,6 +24,7 @@ const CORE: &str = "bursar-core";
 const WIRE: &str = "bursar-wire";
 const PRICES: &str = "bursar-prices";
 const INSIGHT: &str = "bursar-insight";
+const PLAN: &str = "bursar-plan";
 const STORE: &str = "bursar-store";
 const GATEWAY: &str = "bursar-gateway";
 const CONSOLE: &str = "bursar-console";
@@ -36,13 +37,14 @@ const ALLOWED: &[Allowed] = &[
     // Its tests price recorded responses from their bytes on.
     Allowed { tests_on: &[WIRE], pure: true, ..allowed(PRICES, &[CORE]) },
     Allowed { tests_on: &[], pure: true, ..allowed(INSIGHT, &[CORE]) },
+    Allowed { tests_on: &[], pure: true, ..allowed(PLAN, &[CORE]) },
     Allowed { tests_on: &[], ..allowed(STORE, &[CORE]) },
     Allowed { tests_on: &[], ..allowed(NOTIFY, &[CORE, INSIGHT, STORE]) },
     allowed(GATEWAY, &[CORE, WIRE, PRICES, STORE]),
-    allowed(CONSOLE, &[CORE, PRICES, STORE]),
+    allowed(CONSOLE, &[CORE, PRICES, PLAN, STORE]),
     // It bears witness against Bursar's parsing and pricing, so it shares neither.
     Allowed { tests_on: &[], ..allowed(SCRIPTED, &[CORE]) },
-    allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, STORE, NOTIFY, GATEWAY, CONSOLE, SCRIPTED]),
+    allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, PLAN, STORE, NOTIFY, GATEWAY, CONSOLE, SCRIPTED]),
     Allowed { tests_on: &[], ..allowed("xtask", &[]) },
     allowed("bursar-fuzz", &[CORE, WIRE, PRICES, STORE]),
 ];

@@ -1,0 +1,1 @@
+//! What GPUs do, and to whom their bill belongs.

@@ -1,0 +1,1 @@
+//! The same plan under many futures.

@@ -1,0 +1,1 @@
+//! What owning a node costs, to the cent.
