@@ -11,10 +11,12 @@
 //! * [`mix`]: how many nodes of what, on which terms, and what goes to the API.
 //! * [`scenario`]: the same plan under many futures.
 //! * [`gpu`]: what GPUs do and to whom their bill belongs.
+//! * [`problems`]: what is wrong with a text that was read, by line.
 
 pub mod demand;
 pub mod gpu;
 pub mod mix;
+pub mod problems;
 pub mod scenario;
 pub mod supply;
 pub mod tco;

@@ -1,6 +1,20 @@
 //! What was asked of which model, by whom, step by step.
+//!
+//! [`read_usage`] reads it from a `usage.csv`, [`Demand::from_cubes`] takes it from hourly cubes.
+
+mod columns;
+mod cubes;
+mod gaps;
+mod growth;
+mod sums;
+mod usage_file;
+mod values;
 
 use bursar_core::Timestamp;
+
+pub use cubes::{CubeRow, CubesError, NO_TEAM};
+pub use growth::{Growth, GrowthError};
+pub use usage_file::{MissingRows, Usage, UsageOptions, read_usage};
 
 /// How soon an answer is needed, which decides where it may be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +25,27 @@ pub enum Class {
     Batch,
     /// Must be computed near its user: only within the round-trip limit.
     Edge,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: &[Class] = &[Class::Interactive, Class::Batch, Class::Edge];
+
+    /// The name in files, the API and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Interactive => "interactive",
+            Class::Batch => "batch",
+            Class::Edge => "edge",
+        }
+    }
+
+    /// The class of a name, where there is one.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Class> {
+        Class::ALL.iter().copied().find(|c| c.name() == name)
+    }
 }
 
 /// What one tenant asked of one model, in one class, in one step of time.
