@@ -46,7 +46,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { tests_on: &[], ..allowed(SCRIPTED, &[CORE]) },
     allowed("bursar", &[CORE, WIRE, PRICES, INSIGHT, PLAN, STORE, NOTIFY, GATEWAY, CONSOLE, SCRIPTED]),
     Allowed { tests_on: &[], ..allowed("xtask", &[]) },
-    allowed("bursar-fuzz", &[CORE, WIRE, PRICES, STORE]),
+    allowed("bursar-fuzz", &[CORE, WIRE, PRICES, STORE, PLAN]),
 ];
 
 /// Crates that do I/O, read clocks or are async: none of them in a pure crate.
