@@ -9,6 +9,7 @@ pub mod allocation;
 pub mod answer;
 pub mod budgets;
 mod console;
+pub mod gpus;
 mod health;
 pub mod home;
 mod openapi;

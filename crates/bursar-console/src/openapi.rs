@@ -5,7 +5,9 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, OpenApi};
 
-use crate::params::{ALERT_FILTERS, BY, FILTERS, PAGE, RANGE, REASON, RECORD_FILTERS, TRAIL, documented};
+use crate::params::{
+    ALERT_FILTERS, BY, FILTERS, GPU_BASIS, GPU_NODE, PAGE, RANGE, REASON, RECORD_FILTERS, TRAIL, documented,
+};
 use crate::routes;
 
 #[derive(OpenApi)]
@@ -22,13 +24,14 @@ use crate::routes;
         routes::list_alerts, routes::ack_alert, routes::list_silences, routes::create_silence,
         routes::list_budgets, routes::create_budget, routes::show_budget, routes::replace_budget,
         routes::remove_budget, routes::raise_budget, routes::pause_budget, routes::resume_budget,
-        routes::budget_trail, document, routes::metrics, routes::healthz, routes::readyz,
+        routes::budget_trail, routes::list_gpus, routes::gpu_bill, document, routes::metrics, routes::healthz, routes::readyz,
     ),
     tags(
         (name = "reading", description = "Spend, usage and single requests"),
         (name = "keys", description = "Virtual keys"),
         (name = "alerts", description = "What was told about budgets"),
         (name = "budgets", description = "Budgets: their definitions and how they stand"),
+        (name = "gpus", description = "GPUs: what they do, and whose their bill is"),
         (name = "health", description = "Whether Bursar is well"),
         (name = "pages", description = "HTML pages"),
     )
@@ -59,6 +62,24 @@ impl IntoParams for SpendParams {
 impl IntoParams for UsageParams {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         documented(&[RANGE, FILTERS, RECORD_FILTERS, PAGE])
+    }
+}
+
+/// The parameters of GPUs.
+pub(crate) struct GpuParams;
+
+impl IntoParams for GpuParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[GPU_NODE])
+    }
+}
+
+/// The parameters of the bill of GPUs.
+pub(crate) struct GpuBillParams;
+
+impl IntoParams for GpuBillParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        documented(&[RANGE, GPU_NODE, GPU_BASIS])
     }
 }
 

@@ -70,6 +70,15 @@ pub const ALERT_FILTERS: &[Parameter] = &[
     parameter("open", "true: only what has begun and is not over"),
 ];
 
+/// Which nodes with GPUs a question is about.
+pub const GPU_NODE: &[Parameter] = &[parameter("node", "only this node")];
+
+/// What of a node's cost is in the price of its models.
+pub const GPU_BASIS: &[Parameter] = &[parameter(
+    "basis",
+    "what is in a model's price: work, resident (with the time in which models waited; unless told) or node (all idle time)",
+)];
+
 /// What spend is grouped by.
 pub const BY: &[Parameter] = &[parameter(
     "by",

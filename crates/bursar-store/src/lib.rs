@@ -10,15 +10,18 @@
 //! * [`BudgetDirectory`]: budgets, and the ledger of what is held and spent of them.
 //! * [`BudgetDoc`]: a budget as people write it.
 //! * [`Outbox`]: what is to be told about budgets, kept until it is told.
+//! * [`GpuLog`]: what GPUs did while they were paid for.
 
 mod alerts;
 mod attempt;
+mod beside;
 mod budgets;
 mod codec;
 mod cubes;
 mod database;
 mod drain;
 mod error;
+mod gpus;
 mod in_flight;
 mod journal;
 mod keys;
@@ -42,6 +45,7 @@ pub use budgets::{
     ScopesDoc, StoredBudget, ThresholdsDoc, Verified,
 };
 pub use error::StoreError;
+pub use gpus::{GpuGap, GpuLog, GpuModelTokens, GpuNode, GpuRound, GpuSpan, GpuUncounted};
 pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
 pub use options::{Durability, StoreOptions};
 pub use reader::{

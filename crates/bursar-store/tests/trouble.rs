@@ -155,7 +155,7 @@ fn a_database_of_the_first_version_is_brought_up_to_date_with_all_that_is_in_it(
     let keys = store.keys().list().unwrap();
     assert_eq!((keys[0].prefix.as_str(), keys[0].last_used_at), ("bsk_abcd", None));
     let reader = Reader::open(folder.path()).unwrap();
-    assert_eq!((reader.health().unwrap().schema_version, reader.health().unwrap().records), (4, 1));
+    assert_eq!((reader.health().unwrap().schema_version, reader.health().unwrap().records), (5, 1));
     store.settle(&record(2)).unwrap();
     store.close().unwrap();
     assert_eq!(reader.health().unwrap().records, 2);
@@ -177,7 +177,7 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
         KeyDirectory::open(folder.path()).err().unwrap(),
     ];
     for error in errors {
-        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 4, .. }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 5, .. }), "{error}");
         assert!(error.to_string().contains("newer Bursar"), "{error}");
     }
     assert_eq!(fs::read(&path).unwrap(), before);

@@ -3,6 +3,7 @@
 
 mod alert;
 mod budget;
+mod gpu;
 mod health;
 mod key;
 mod priced;
@@ -16,6 +17,10 @@ pub use alert::{
 pub use budget::{
     AmountAnswer, BalanceAnswer, BudgetAnswer, BudgetDetailAnswer, BudgetForm, BudgetsAnswer, IncreaseForm,
     PeriodForm, RaiseBody, ReasonBody, RolloverForm, ThresholdsForm, TrailAnswer, TrailEntryAnswer,
+};
+pub use gpu::{
+    GpuAnswer, GpuBillAnswer, GpuGapAnswer, GpuLineAnswer, GpuModelAnswer, GpuNodeAnswer, GpuNodeBillAnswer,
+    GpusAnswer, TokenPricesAnswer,
 };
 pub use health::{AliveAnswer, CheckAnswer, ReadyAnswer};
 pub use key::{CreateKeyBody, CreatedKeyAnswer, KeyAnswer, KeysAnswer, RotateKeyBody};

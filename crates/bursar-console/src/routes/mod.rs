@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budgets;
+mod gpus;
 mod health;
 mod keys;
 mod reading;
@@ -16,6 +17,7 @@ use crate::problem::Problem;
 
 pub(crate) use alerts::*;
 pub(crate) use budgets::*;
+pub(crate) use gpus::*;
 pub(crate) use health::*;
 pub(crate) use keys::*;
 pub(crate) use reading::*;
@@ -43,6 +45,8 @@ pub(crate) fn table() -> Vec<(&'static str, MethodRouter<Console>)> {
         ("/api/v1/budgets/{name}/pause", post(budgets::pause_budget)),
         ("/api/v1/budgets/{name}/resume", post(budgets::resume_budget)),
         ("/api/v1/budgets/{name}/audit", get(budgets::budget_trail)),
+        ("/api/v1/gpus", get(gpus::list_gpus)),
+        ("/api/v1/gpus/bill", get(gpus::gpu_bill)),
         ("/api/openapi.json", get(openapi::document)),
         ("/metrics", get(health::metrics)),
         ("/healthz", get(health::healthz)),

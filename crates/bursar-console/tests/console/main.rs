@@ -4,6 +4,7 @@ mod alerts;
 mod api;
 mod budgets;
 mod fixture;
+mod gpus;
 mod keys;
 mod listener;
 mod openapi;

@@ -36,7 +36,7 @@ const BUDGET: &str = r#"{ "name": "support", "title": "Support", "owner": "suppo
 
 #[tokio::test]
 async fn every_answer_validates_against_the_document() {
-    let fixture = Fixture::with_records();
+    let fixture = crate::gpus::with_gpus();
     let document = fixture.get("/api/openapi.json").await.json();
     let made = fixture.post("/api/v1/keys", r#"{"team":"support","models":["gpt-*"],"expires":"90d"}"#).await;
     let id = made.json()["key"]["id"].as_str().unwrap().to_owned();
@@ -48,6 +48,10 @@ async fn every_answer_validates_against_the_document() {
         ("/", "get", "/".to_owned()),
         ("/api/v1/spend", "get", "/api/v1/spend?by=team,model&since=7d".to_owned()),
         ("/api/v1/spend", "get", "/api/v1/spend?by=colour".to_owned()),
+        ("/api/v1/gpus", "get", "/api/v1/gpus".to_owned()),
+        ("/api/v1/gpus", "get", "/api/v1/gpus?colour=red".to_owned()),
+        ("/api/v1/gpus/bill", "get", "/api/v1/gpus/bill?since=2d&basis=node".to_owned()),
+        ("/api/v1/gpus/bill", "get", "/api/v1/gpus/bill?basis=all".to_owned()),
         ("/api/v1/usage", "get", "/api/v1/usage?limit=2".to_owned()),
         ("/api/v1/usage", "get", "/api/v1/usage?sinse=7d".to_owned()),
         ("/api/v1/requests/{id}", "get", request.to_owned()),

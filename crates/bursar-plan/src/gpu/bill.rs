@@ -99,6 +99,34 @@ pub struct TeamUse {
     pub tokens: Tokens,
 }
 
+/// What of a provider's calls was made on one of its nodes: by the tokens that the engines there counted of all that were
+/// counted, each kind for itself; of a model that no engine counted, an even part.
+#[must_use]
+pub fn used_here(
+    used: &[TeamUse],
+    here: &BTreeMap<String, Tokens>,
+    everywhere: &BTreeMap<String, Tokens>,
+    nodes: u64,
+) -> Vec<TeamUse> {
+    let part = |count: u64, here: u64, all: u64, fallback: (u64, u64)| {
+        let (a, b) = if all > 0 { (here, all) } else { fallback };
+        let share = u128::from(count) * u128::from(a) / u128::from(b.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    };
+    let one = |team: &TeamUse| {
+        let (t, all) = (team.tokens, everywhere.get(&team.model).copied().unwrap_or_default());
+        let of = here.get(&team.model).copied().unwrap_or_default();
+        let fallback = if all.total() > 0 { (of.total(), all.total()) } else { (1, nodes) };
+        let tokens = Tokens {
+            input: part(t.input, of.input, all.input, fallback),
+            cached: part(t.cached, of.cached, all.cached, fallback),
+            output: part(t.output, of.output, all.output, fallback),
+        };
+        TeamUse { tokens, ..team.clone() }
+    };
+    used.iter().map(one).filter(|t| t.tokens.total() > 0).collect()
+}
+
 /// Whom a line is charged to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Payer {

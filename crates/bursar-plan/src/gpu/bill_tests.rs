@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bursar_core::{Meter, Money, Rounding, Timestamp};
 use proptest::prelude::*;
 
-use super::bill::{Account, Payer, Rate, Span, Statement, TeamUse, Weights, statement, without};
+use super::bill::{Account, Payer, Rate, Span, Statement, TeamUse, Weights, statement, used_here, without};
 use super::gap::GapKind;
 use super::price::{Basis, model_costs, price_row, prices_of};
 use super::state::GpuState;
@@ -168,6 +168,18 @@ fn time_in_which_tokens_were_not_counted_is_cut_out_of_spans() {
     let cut = without(&spans, &[(hour(2), hour(3)), (hour(9), hour(20)), (hour(-5), hour(0))]);
     let left: Vec<(Timestamp, Timestamp)> = cut.iter().map(|s| (s.since, s.until)).collect();
     assert_eq!(left, [(hour(0), hour(2)), (hour(3), hour(9))]);
+}
+
+#[test]
+fn nodes_of_one_provider_share_its_calls_by_what_their_engines_counted() {
+    let counted = |input, output| BTreeMap::from([("m".to_owned(), Tokens { input, cached: 0, output })]);
+    let (all, here) = (counted(4_000, 100), counted(1_000, 25));
+    let users = [used("a", 400, 40), TeamUse { model: "other".to_owned(), ..used("b", 10, 10) }];
+    let shown =
+        |part: Vec<TeamUse>| part.iter().map(|t| (t.tokens.input, t.tokens.output)).collect::<Vec<_>>();
+    assert_eq!(shown(used_here(&users, &here, &all, 2)), [(100, 10), (5, 5)]);
+    assert_eq!(shown(used_here(&users, &BTreeMap::new(), &all, 2)), [(5, 5)]);
+    assert_eq!(shown(used_here(&users, &BTreeMap::new(), &BTreeMap::new(), 1)), [(400, 40), (10, 10)]);
 }
 
 fn any_state() -> impl Strategy<Value = GpuState> {

@@ -232,7 +232,8 @@ fn engines_of(answers: Vec<Result<VllmReading, Gap>>, gaps: &mut Vec<Gap>) -> BT
     engines
 }
 
-/// What each model made between two rounds: the sum over its engines, each of which must be known.
+/// What each model made between two rounds: the sum over its engines, each of which must be known. Where one model is not
+/// known none is: the cost of the time goes with the tokens of all of them.
 fn tokens_of(
     before: &BTreeMap<usize, VllmReading>,
     now: &BTreeMap<usize, VllmReading>,
@@ -248,7 +249,12 @@ fn tokens_of(
             *sum = sum.zip(step).map(|(a, b)| a.plus(b));
         }
     }
-    tokens.into_iter().map(|(model, tokens)| SeenTokens { model: model.to_owned(), tokens }).collect()
+    let is_whole = tokens.values().all(Option::is_some);
+    let of = |(model, tokens): (&str, Option<Tokens>)| SeenTokens {
+        model: model.to_owned(),
+        tokens: tokens.filter(|_| is_whole),
+    };
+    tokens.into_iter().map(of).collect()
 }
 
 fn step_of(

@@ -103,6 +103,22 @@ fn a_counter_that_runs_backwards_an_engine_started_again_and_a_cache_that_gave_m
 }
 
 #[test]
+fn where_one_model_of_a_node_is_not_known_none_is() {
+    let gpus = || vec![dcgm(&[("G", "0.5")])];
+    let other = |n: u64| {
+        let text = format!(
+            "vllm:prompt_tokens_total{{model_name=\"o\"}} {n}\nvllm:generation_tokens_total{{model_name=\"o\"}} {n}\n"
+        );
+        Ok(VllmReading::of(&Exposition::read(text.as_bytes()), "vllm"))
+    };
+    let seen = rounds(vec![
+        answers(gpus(), vec![vllm(1_000, 0, 500, ""), other(100)]),
+        answers(gpus(), vec![vllm(10, 0, 500, ""), other(200)]),
+    ]);
+    assert_eq!(seen.tokens.iter().map(|t| t.tokens).collect::<Vec<_>>(), [None, None]);
+}
+
+#[test]
 fn tokens_do_not_count_for_time_in_which_the_gpus_were_not_watched() {
     let engine = |n| vec![vllm(n, 0, n, "")];
     let seen = rounds(vec![

@@ -1,14 +1,13 @@
 //! The outbox: alerts are written once, and wait there until each channel has taken them.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 use bursar_core::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::table::{self, COLUMNS, WIDTH};
 use super::{Alert, DueDelivery, NewAlert, Silence};
-use crate::database;
+use crate::beside::Beside;
 use crate::error::StoreError;
 
 /// Cases of windows without an end are known for this long after they were told, in microseconds.
@@ -21,20 +20,14 @@ const REMEMBERED: i64 = 400 * 86_400 * 1_000_000;
 /// of it sends it again, under the same [id](Alert::id).
 #[derive(Clone)]
 pub struct Outbox {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    folder: PathBuf,
-    /// Opened when it is needed, and anew after a failure.
-    db: Mutex<Option<Connection>>,
+    db: Beside,
 }
 
 impl Outbox {
     /// The outbox of a data folder. Nothing is opened yet.
     #[must_use]
     pub fn of(folder: &Path) -> Outbox {
-        Outbox { shared: Arc::new(Shared { folder: folder.to_owned(), db: Mutex::new(None) }) }
+        Outbox { db: Beside::of(folder) }
     }
 
     /// Writes alerts with their ways to the channels, all of them or none, and says which are new. One that is there
@@ -44,7 +37,7 @@ impl Outbox {
     ///
     /// Where the database cannot be written; the same alerts can be added again.
     pub fn add(&self, alerts: &[NewAlert]) -> Result<Vec<bool>, StoreError> {
-        self.change(|db| alerts.iter().map(|new| table::insert(db, new)).collect())
+        self.db.change(|db| alerts.iter().map(|new| table::insert(db, new)).collect())
     }
 
     /// Alerts that are to be sent now, the longest due first, except to some channels. The end of an incident waits
@@ -62,7 +55,7 @@ impl Outbox {
                  AND b.alert <> d.alert AND b.state = 'waiting'))
              ORDER BY d.next_try, alert.at, alert.id LIMIT ?2"
         );
-        self.with(|db| {
+        self.db.with(|db| {
             let mut statement = db.prepare_cached(&sql).map_err(StoreError::Database)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
             let except = serde_json::json!(except).to_string();
@@ -86,7 +79,7 @@ impl Outbox {
     pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT min(next_try) FROM alert_delivery WHERE state = 'waiting'";
         let next = |db: &Connection| db.query_row(sql, [], |r| r.get::<_, Option<i64>>(0));
-        let found = self.with(|db| next(db).map_err(StoreError::Database))?;
+        let found = self.db.with(|db| next(db).map_err(StoreError::Database))?;
         Ok(found.map(Timestamp::from_micros))
     }
 
@@ -96,7 +89,7 @@ impl Outbox {
     ///
     /// Where the database cannot be written; the alert is then sent again.
     pub fn sent(&self, alert: &str, channel: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.change(|db| {
+        self.db.change(|db| {
             db.prepare_cached(
                 "UPDATE alert_delivery SET state = 'sent', attempts = attempts + 1, last_error = NULL, ended_at = ?3
                  WHERE alert = ?1 AND channel = ?2",
@@ -119,7 +112,7 @@ impl Outbox {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let ended_at = if next_try.is_some() { None } else { Some(now.micros()) };
-        self.change(|db| {
+        self.db.change(|db| {
             db.prepare_cached(
                 "UPDATE alert_delivery SET state = ?3, attempts = attempts + 1, last_error = ?4,
                  next_try = coalesce(?5, next_try), ended_at = ?6 WHERE alert = ?1 AND channel = ?2",
@@ -152,7 +145,7 @@ impl Outbox {
                  AND later.rule = alert.rule AND later.episode > alert.episode)
              ORDER BY alert.at, alert.id"
         );
-        self.with(|db| {
+        self.db.with(|db| {
             let mut statement = db.prepare_cached(&sql).map_err(StoreError::Database)?;
             let since = now.plus_micros(-REMEMBERED);
             let mut rows = statement.query([now.micros(), since.micros()]).map_err(StoreError::Database)?;
@@ -170,7 +163,7 @@ impl Outbox {
     ///
     /// Where the database cannot be written.
     pub fn ack(&self, alert: &str, who: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.change(|db| {
+        self.db.change(|db| {
             let known = db
                 .query_row("SELECT acked_at IS NOT NULL FROM alert WHERE id = ?1", [alert], |r| r.get(0))
                 .optional()?;
@@ -192,7 +185,7 @@ impl Outbox {
     ///
     /// Where the database cannot be written.
     pub fn silence(&self, silence: &Silence) -> Result<(), StoreError> {
-        self.change(|db| {
+        self.db.change(|db| {
             table::insert_silence(db, silence)?;
             let about = silence.budget.as_deref().unwrap_or("*");
             table::audit(db, silence.since, ("alert.silence", about), (&silence.who, &silence.why))
@@ -205,29 +198,6 @@ impl Outbox {
     ///
     /// Where the database cannot be read.
     pub fn silences(&self, now: Timestamp) -> Result<Vec<Silence>, StoreError> {
-        self.with(|db| table::silences(db, now).map_err(StoreError::Database))
-    }
-
-    /// One change, in one transaction.
-    fn change<T>(&self, change: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        self.with(|db| {
-            let tx =
-                db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::Database)?;
-            let done = change(&tx).map_err(StoreError::Database)?;
-            tx.commit().map_err(StoreError::Database)?;
-            Ok(done)
-        })
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let folder = &self.shared.folder;
-        let mut db = self.shared.db.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open = match db.take() {
-            Some(open) => open,
-            None => database::open_for_change(folder)?,
-        };
-        let done = work(&mut open).map_err(|e| e.of_folder(folder))?;
-        *db = Some(open);
-        Ok(done)
+        self.db.with(|db| table::silences(db, now).map_err(StoreError::Database))
     }
 }
