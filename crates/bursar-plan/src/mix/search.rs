@@ -4,6 +4,9 @@ use super::hour::Hours;
 use super::relax::Relaxed;
 use super::weigh::{Counts, Scales};
 
+/// What has at most this many numbers of nodes is looked through.
+const MOST_IN_A_BOX: u64 = 1_000;
+
 /// One model's number of nodes of one kind changes.
 type Step = (usize, usize, i64);
 
@@ -28,13 +31,67 @@ pub(crate) fn search(hours: &Hours, relaxed: &Relaxed, scales: &mut Scales<'_>) 
     best.map_or_else(Counts::new, |(_, counts)| counts)
 }
 
-/// Walks to the best neighbour as long as there is a better one.
+/// Walks to the best neighbour as long as there is a better one, and where there is none, looks at everything that can
+/// be looked at: with few nodes a better place may lie behind worse ones.
 fn descend(hours: &Hours, scales: &mut Scales<'_>, start: (f64, Counts)) -> (f64, Counts) {
-    let moves = moves(hours);
+    let (moves, boxes) = (moves(hours), boxes(hours));
+    let mut best = walk(scales, &moves, start);
+    loop {
+        let before = best.0;
+        for models in &boxes {
+            best = look_through(hours, scales, models, best);
+        }
+        if best.0 >= before {
+            return best;
+        }
+        best = walk(scales, &moves, best);
+    }
+}
+
+/// Groups of models whose nodes can be counted through together: all of them, or else each alone.
+fn boxes(hours: &Hours) -> Vec<Vec<usize>> {
+    let size = |m: usize| {
+        let kinds =
+            (0..hours.kinds()).map(|h| u64::from(hours.lanes[m].most[h]).min(hours.committed_limit(h)) + 1);
+        kinds.fold(1, u64::saturating_mul)
+    };
+    let all: Vec<usize> = (0..hours.lanes.len()).collect();
+    if all.iter().map(|&m| size(m)).fold(1, u64::saturating_mul) <= MOST_IN_A_BOX {
+        return vec![all];
+    }
+    all.into_iter().filter(|&m| size(m) <= MOST_IN_A_BOX).map(|m| vec![m]).collect()
+}
+
+/// The best of all numbers of nodes of these models, the others as they are.
+fn look_through(
+    hours: &Hours,
+    scales: &mut Scales<'_>,
+    models: &[usize],
+    mut best: (f64, Counts),
+) -> (f64, Counts) {
+    let places: Vec<(usize, usize)> =
+        models.iter().flat_map(|&m| (0..hours.kinds()).map(move |h| (m, h))).collect();
+    let most =
+        |(m, h): (usize, usize)| u64::from(hours.lanes[m].most[h]).min(hours.committed_limit(h)) as u32;
+    let mut counts = best.1.clone();
+    places.iter().for_each(|&(m, h)| counts[m][h] = 0);
+    loop {
+        if let Some(cost) = scales.cost(&counts)
+            && cost < best.0
+        {
+            best = (cost, counts.clone());
+        }
+        let Some(grows) = places.iter().position(|&(m, h)| counts[m][h] < most((m, h))) else { return best };
+        counts[places[grows].0][places[grows].1] += 1;
+        places[..grows].iter().for_each(|&(m, h)| counts[m][h] = 0);
+    }
+}
+
+fn walk(scales: &mut Scales<'_>, moves: &[Vec<Step>], start: (f64, Counts)) -> (f64, Counts) {
     let (mut cost, mut counts) = start;
     loop {
         let mut best = (cost, None);
-        for steps in &moves {
+        for steps in moves {
             if let Some(neighbour) = moved(&counts, steps)
                 && let Some(cost) = scales.cost(&neighbour)
                 && cost < best.0
@@ -49,7 +106,8 @@ fn descend(hours: &Hours, scales: &mut Scales<'_>, start: (f64, Counts)) -> (f64
     }
 }
 
-/// Nodes more or fewer of one kind, exchanged for another kind, or handed from one model to another.
+/// Nodes more or fewer of one kind, exchanged for another kind, handed from one model to another, or changed for two
+/// models at once.
 fn moves(hours: &Hours) -> Vec<Vec<Step>> {
     let places: Vec<(usize, usize)> = hours
         .lanes
@@ -65,8 +123,11 @@ fn moves(hours: &Hours) -> Vec<Vec<Step>> {
                 moves.extend(
                     [(1, -1), (2, -1), (1, -2), (3, -1), (1, -3)].map(|(a, b)| vec![(m, h, a), (m, kind, b)]),
                 );
-            } else if kind == h {
-                moves.push(vec![(m, h, 1), (other, h, -1)]);
+            } else {
+                moves.push(vec![(m, h, 1), (other, kind, -1)]);
+                if (m, h) < (other, kind) {
+                    moves.extend([1, -1].map(|n| vec![(m, h, n), (other, kind, n)]));
+                }
             }
         }
     }

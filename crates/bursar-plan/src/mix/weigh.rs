@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::cover::Cover;
 use super::hour::{ALL, Hours};
 
+/// Scarce nodes are dealt in every way where there are no more ways than this.
+const MOST_WAYS: u64 = 1_000;
+
 /// Committed nodes: for each model, of each kind.
 pub(crate) type Counts = Vec<Vec<u32>>;
 
@@ -108,10 +111,10 @@ impl<'a> Scales<'a> {
         crowded.into_iter().map(|t| self.share_out(t, counts).0).sum()
     }
 
-    /// Hour `t` where nodes on demand are scarce: each model in turn takes what is best for it, the one to which a node
-    /// is worth most first. Returns the cost beyond what each would pay alone, and what each rents.
+    /// Hour `t` where nodes on demand are scarce: each model in turn takes what is best for it. The one to which a node
+    /// is worth most comes first, or, where that is better, another one before it. Returns the cost beyond what each
+    /// would pay alone, and what each rents.
     fn share_out(&mut self, t: usize, counts: &Counts) -> (f64, Vec<Vec<u32>>) {
-        let kinds = self.hours.kinds();
         let mut wanted = Vec::new();
         for (m, lane) in self.hours.lanes.iter().enumerate() {
             let rest = if lane.idle[t] { 0 } else { lane.rest(t, &counts[m]) };
@@ -120,19 +123,91 @@ impl<'a> Scales<'a> {
                 let mut nodes = 0u32;
                 self.cover.rented(|_, n| nodes += n);
                 let gain = lane.outside(t) * (rest as f64 / ALL as f64) - alone;
-                wanted.push((gain / f64::from(nodes.max(1)), m, rest, alone));
+                wanted.push((gain / f64::from(nodes.max(1)), Wish { model: m, rest, alone }));
             }
         }
-        wanted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        wanted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.model.cmp(&b.1.model)));
+        let mut order: Vec<Wish> = wanted.into_iter().map(|(_, wish)| wish).collect();
+        if self.ways(order.len()) <= MOST_WAYS {
+            return self.every_way(t, &order, &self.limits.clone(), counts.len());
+        }
+        let mut best = self.in_order(t, &order, counts.len());
+        for first in 1..order.len() {
+            order[..=first].rotate_right(1);
+            let other = self.in_order(t, &order, counts.len());
+            if other.0 < best.0 {
+                best = other;
+            }
+            order[..=first].rotate_left(1);
+        }
+        best
+    }
+
+    /// In how many ways the scarce nodes can be dealt to this many models.
+    fn ways(&self, models: usize) -> u64 {
+        let scarce = self.limits.iter().filter(|&&l| l < u32::MAX).map(|&l| u64::from(l) + 1);
+        let hands = scarce.fold(1, u64::saturating_mul);
+        (0..models).fold(1, |ways, _| ways.saturating_mul(hands))
+    }
+
+    /// The best of all ways to deal the scarce nodes.
+    fn every_way(&mut self, t: usize, order: &[Wish], left: &[u32], models: usize) -> (f64, Vec<Vec<u32>>) {
+        let Some((wish, others)) = order.split_first() else {
+            return (0.0, vec![vec![0; left.len()]; models]);
+        };
+        let mut best: Option<(f64, Vec<Vec<u32>>)> = None;
+        let mut hand: Vec<u32> = left.iter().map(|&l| if l == u32::MAX { l } else { 0 }).collect();
+        loop {
+            let lane = &self.hours.lanes[wish.model];
+            let beyond = self.cover.cost(self.hours, lane, (t, wish.rest), &hand) - wish.alone;
+            let (mut rented, mut rest) = (vec![0; left.len()], left.to_vec());
+            self.cover.rented(|h, n| {
+                rented[h] = n;
+                rest[h] -= if left[h] == u32::MAX { 0 } else { n };
+            });
+            let (further, mut shared) = self.every_way(t, others, &rest, models);
+            if best.as_ref().is_none_or(|b| beyond + further < b.0) {
+                shared[wish.model] = rented;
+                best = Some((beyond + further, shared));
+            }
+            let more = (0..left.len()).find(|&h| left[h] < u32::MAX && hand[h] < left[h]);
+            match (more, best) {
+                (None, Some(best)) => return best,
+                (more, kept) => best = kept.filter(|_| next_hand(&mut hand, left, more)),
+            }
+        }
+    }
+
+    fn in_order(&mut self, t: usize, order: &[Wish], models: usize) -> (f64, Vec<Vec<u32>>) {
         let (mut left, mut beyond) = (self.limits.clone(), 0.0);
-        let mut shared = vec![vec![0; kinds]; counts.len()];
-        for (_, m, rest, alone) in wanted {
-            beyond += self.cover.cost(self.hours, &self.hours.lanes[m], (t, rest), &left) - alone;
+        let mut shared = vec![vec![0; left.len()]; models];
+        for wish in order {
+            let lane = &self.hours.lanes[wish.model];
+            beyond += self.cover.cost(self.hours, lane, (t, wish.rest), &left) - wish.alone;
             self.cover.rented(|h, n| {
                 left[h] -= n;
-                shared[m][h] = n;
+                shared[wish.model][h] = n;
             });
         }
         (beyond, shared)
     }
+}
+
+/// The next hand after this one, counted like a number; `more` is the lowest place that can grow.
+fn next_hand(hand: &mut [u32], left: &[u32], more: Option<usize>) -> bool {
+    let Some(place) = more else { return false };
+    hand[place] += 1;
+    for h in (0..place).filter(|&h| left[h] < u32::MAX) {
+        hand[h] = 0;
+    }
+    true
+}
+
+/// What a model would rent for.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    model: usize,
+    rest: u64,
+    /// Its cost if it were alone.
+    alone: f64,
 }
