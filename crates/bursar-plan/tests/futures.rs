@@ -1,6 +1,7 @@
 //! Many futures of a plan: the answers converge, are deterministic, and move the right way.
 
 use bursar_core::Money;
+use bursar_plan::demand::Growth;
 use bursar_plan::scenario::{
     Basis, Choice, CostCurve, CurveError, CurvePoint, Factor, FactorKind, Factors, Future, PlanModel,
     Purchase, Question, Risk, ScenarioError, break_even_ratio, simulate,
@@ -270,6 +271,22 @@ fn the_defaults_give_a_risk_in_which_api_prices_swing_most() {
     assert!(risk.tornado.windows(2).all(|w| w[0].swing() >= w[1].swing()));
     assert!(risk.savings.p5 < risk.savings.p50 && risk.savings.p50 < risk.savings.p95);
     assert_eq!(risk.assumed.len(), 4);
+}
+
+#[test]
+fn growth_that_was_estimated_from_few_weeks_gives_wider_futures_than_the_normal_distribution() {
+    let growth = Growth { log_rate: 0.2, error: 0.2, freedom: 6.0, weekly_noise: 0.05, weeks: 8 };
+    let dated =
+        Dated { source: "the company's own weeks".to_owned(), as_of: bursar_core::Timestamp::default() };
+    let student = growing(0.0, 0.0).with_growth(&growth, dated);
+    assert_eq!(student.growth.basis, Basis::Measured);
+    let mut model = plan(110, 36);
+    model.curve = curve(4_000);
+    let width = |factors: &Factors| {
+        let savings = risk(&model, factors).savings;
+        savings.p95.nanos() - savings.p5.nanos()
+    };
+    assert!(width(&student) > width(&growing(0.2, 0.2)));
 }
 
 proptest! {

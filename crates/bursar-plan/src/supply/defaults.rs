@@ -1,5 +1,7 @@
 //! The prices that come with Bursar: dated facts, each with its source. See `data/supply/NOTICE.md`.
 
+use std::collections::BTreeMap;
+
 use bursar_core::Money;
 
 use super::fields::read_day;
@@ -85,18 +87,28 @@ fn benchmark(record: &csv::StringRecord) -> Option<OwnedBenchmark> {
     })
 }
 
-/// The lowest and the highest known price of one accelerator and hour, on any term; `None` for one that is not known.
-pub(super) fn known_prices(accelerator: &str) -> Option<(Money, Money)> {
-    let model = model_of(accelerator);
-    let rows = records(NODE_PRICES).filter_map(|r| default_row(&r));
-    let same = rows.filter(|row| !model.is_empty() && model_of(&row.node.accelerator) == model);
-    let prices: Vec<i64> = same
-        .flat_map(|row| {
-            row.node.offers.into_iter().map(move |o| o.per_hour.nanos() / i64::from(row.node.accelerators))
-        })
-        .collect();
-    let (low, high) = (prices.iter().min()?, prices.iter().max()?);
-    Some((Money::from_nanos(*low), Money::from_nanos(*high)))
+/// The lowest and the highest known price of one accelerator and hour, on any term, by accelerator.
+pub(super) struct KnownPrices(BTreeMap<String, (Money, Money)>);
+
+impl KnownPrices {
+    /// Those that come with Bursar.
+    pub(super) fn of_defaults() -> KnownPrices {
+        let mut known: BTreeMap<String, (Money, Money)> = BTreeMap::new();
+        for row in records(NODE_PRICES).filter_map(|r| default_row(&r)) {
+            for offer in &row.node.offers {
+                let each =
+                    Money::from_nanos(offer.per_hour.nanos() / i64::from(row.node.accelerators.max(1)));
+                let (low, high) = known.entry(model_of(&row.node.accelerator)).or_insert((each, each));
+                (*low, *high) = (each.min(*low), each.max(*high));
+            }
+        }
+        KnownPrices(known)
+    }
+
+    /// `None` for an accelerator that is not known.
+    pub(super) fn get(&self, accelerator: &str) -> Option<(Money, Money)> {
+        self.0.get(&model_of(accelerator)).copied()
+    }
 }
 
 /// The part of an accelerator's name that says which it is: `NVIDIA H100 SXM` and `H100-80GB` are `h100`.
@@ -127,10 +139,11 @@ mod tests {
 
     #[test]
     fn an_accelerator_is_known_under_its_usual_names() {
-        let h100 = known_prices("H100");
-        assert_eq!(known_prices("NVIDIA H100 SXM"), h100);
+        let known = KnownPrices::of_defaults();
+        let h100 = known.get("H100");
+        assert_eq!(known.get("NVIDIA H100 SXM"), h100);
         assert_eq!(h100, Some((Money::from_nanos(1_780_000_000), Money::from_nanos(10_979_100_000))));
-        assert_eq!(known_prices("Abacus 9"), None);
-        assert_eq!(known_prices(""), None);
+        assert_eq!(known.get("Abacus 9"), None);
+        assert_eq!(known.get(""), None);
     }
 }

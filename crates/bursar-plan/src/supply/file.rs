@@ -24,14 +24,16 @@
 
 use bursar_core::{Money, Timestamp};
 
+use super::defaults::KnownPrices;
 use super::fields::{Table, read_document};
-use super::plausible::{self, PRICE_FIELDS};
+use super::plausible::{self, Kind, PRICE_FIELDS};
 use super::{Dated, NodeType, Offer, Reliability, Supply, SupplyRow, Term};
 use crate::problems::Problems;
 
 /// Reads a supply file; `file` is its name in messages, and no source of it can be later than `today`.
 pub fn read_supply(file: &str, text: &str, today: Timestamp) -> Result<Supply, Problems> {
     read_document(file, text, today, |root| {
+        let known = KnownPrices::of_defaults();
         let mut rows: Vec<(u64, SupplyRow)> = Vec::new();
         let nodes = root.tables("node");
         if nodes.is_empty() && !root.has("node") {
@@ -39,7 +41,7 @@ pub fn read_supply(file: &str, text: &str, today: Timestamp) -> Result<Supply, P
         }
         for mut node in nodes {
             let line = node.line();
-            let row = row(&mut node);
+            let row = row(&mut node, &known);
             node.finish();
             let Some(row) = row else { continue };
             let same = |(_, other): &&(u64, SupplyRow)| {
@@ -58,15 +60,19 @@ pub fn read_supply(file: &str, text: &str, today: Timestamp) -> Result<Supply, P
     })
 }
 
-fn row(node: &mut Table<'_>) -> Option<SupplyRow> {
+fn row(node: &mut Table<'_>, known: &KnownPrices) -> Option<SupplyRow> {
     let name = node.must_text("name", "name the kind of machine, such as \"p5.48xlarge\"");
     let provider = node.must_text("provider", "say who offers it");
     let region = node.text("region");
     let accelerator = node.must_text("accelerator", "say which, such as \"H100\"");
     let accelerators = must_whole(node, "accelerators", 1..=1_024, "8");
     let bounds = bounds_of(node);
-    let kind = accelerator.as_deref().zip(accelerators);
-    let offers = offers(node, kind);
+    let kind = accelerator.as_deref().zip(accelerators).map(|(accelerator, accelerators)| Kind {
+        accelerator,
+        accelerators,
+        known: known.get(accelerator),
+    });
+    let offers = offers(node, kind.as_ref());
     let node = NodeType {
         name: name?,
         provider: provider?,
@@ -130,7 +136,7 @@ fn reliability(node: &mut Table<'_>) -> Option<Reliability> {
     Some(Reliability { mtbf_hours: mtbf_hours?, repair_hours: repair_hours? })
 }
 
-fn offers(node: &mut Table<'_>, kind: Option<(&str, u32)>) -> Vec<Offer> {
+fn offers(node: &mut Table<'_>, kind: Option<&Kind<'_>>) -> Vec<Offer> {
     let mut offers: Vec<(u64, Offer)> = Vec::new();
     let tables = node.tables("offer");
     if tables.is_empty() && !node.has("offer") {
@@ -179,7 +185,7 @@ const TERMS: &[(&str, Term)] = &[
     ("owned", Term::Owned),
 ];
 
-fn offer(table: &mut Table<'_>, kind: Option<(&str, u32)>) -> Option<Offer> {
+fn offer(table: &mut Table<'_>, kind: Option<&Kind<'_>>) -> Option<Offer> {
     let term = table.choice("term", TERMS);
     if term == Some(Term::Owned) {
         table.wrong("term", "owned has no price here: its cost follows from a [[node]] of tco.toml");
@@ -190,7 +196,7 @@ fn offer(table: &mut Table<'_>, kind: Option<(&str, u32)>) -> Option<Offer> {
 }
 
 /// The price, in whichever of its units it is written, for a whole node and hour.
-fn price(table: &mut Table<'_>, kind: Option<(&str, u32)>) -> Option<Money> {
+fn price(table: &mut Table<'_>, kind: Option<&Kind<'_>>) -> Option<Money> {
     let checked = table.text("checked");
     let prices: Vec<_> = PRICE_FIELDS.iter().map(|unit| (unit, table.money(unit.field))).collect();
     let written: Vec<_> = prices.into_iter().filter(|(unit, _)| table.has(unit.field)).collect();
@@ -206,12 +212,12 @@ fn price(table: &mut Table<'_>, kind: Option<(&str, u32)>) -> Option<Money> {
             return None;
         }
     };
-    let (accelerator, accelerators) = kind?;
-    let Some(per_hour) = unit.per_node_hour(price, accelerators) else {
+    let kind = kind?;
+    let Some(per_hour) = unit.per_node_hour(price, kind.accelerators) else {
         table.wrong(unit.field, format!("{price} is out of range: is it in another unit?"));
         return None;
     };
-    let doubt = plausible::doubt(unit, price, accelerator, accelerators);
+    let doubt = plausible::doubt(unit, price, kind);
     if let (Some(doubt), None) = (doubt, checked) {
         table.wrong(unit.field, doubt);
         return None;

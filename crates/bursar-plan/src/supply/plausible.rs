@@ -2,7 +2,6 @@
 
 use bursar_core::Money;
 
-use super::defaults;
 use crate::tco::div_half_even;
 
 /// Hours in a month of 365/12 days, and in a year of 365.
@@ -46,9 +45,17 @@ impl PriceField {
     }
 }
 
+/// Which machine a price is for.
+pub(super) struct Kind<'k> {
+    pub(super) accelerator: &'k str,
+    pub(super) accelerators: u32,
+    /// The lowest and the highest known price of one such accelerator and hour.
+    pub(super) known: Option<(Money, Money)>,
+}
+
 /// Why a price looks wrong, and which unit it looks like; `None` where it looks right.
-pub(super) fn doubt(unit: &PriceField, price: Money, accelerator: &str, accelerators: u32) -> Option<String> {
-    let known = defaults::known_prices(accelerator);
+pub(super) fn doubt(unit: &PriceField, price: Money, kind: &Kind<'_>) -> Option<String> {
+    let &Kind { accelerator, accelerators, known } = kind;
     let (least, most) = known.map_or((LEAST, MOST), |(low, high)| {
         (i128::from(low.nanos()) / FACTOR, i128::from(high.nanos()) * FACTOR)
     });
