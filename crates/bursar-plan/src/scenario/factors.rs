@@ -1,12 +1,13 @@
 //! What is not known about the future, and one future drawn from it.
 
+use bursar_core::Timestamp;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::drift::rental_drift;
 use super::random::Random;
 use crate::demand::Growth;
-use crate::supply::Dated;
 use crate::supply::fields::read_day;
+use crate::supply::{Dated, Staleness};
 
 /// No factor's logarithm goes beyond this: a year makes at most seven and a half times as much, or as little, of it.
 const FURTHEST: f64 = 2.0;
@@ -167,6 +168,13 @@ impl Factors {
         FactorKind::ALL.iter().copied().filter(|k| self.get(*k).basis == Basis::Assumed).collect()
     }
 
+    /// Which of the factors rest on something stale.
+    #[must_use]
+    pub fn staleness(&self, today: Timestamp) -> Staleness {
+        let fact = |kind: &FactorKind| (format!("the factor {}", kind.name()), &self.get(*kind).dated);
+        Staleness::of(FactorKind::ALL.iter().map(fact), today)
+    }
+
     /// The same factors without any doubt.
     #[must_use]
     pub fn certain(&self) -> Factors {
@@ -247,7 +255,7 @@ impl Future {
 
 /// A factor of the table that comes with Bursar; a test holds that each of them is there.
 fn of_table(kind: FactorKind) -> Factor {
-    let nothing = Dated { source: "nothing".to_owned(), as_of: bursar_core::Timestamp::default() };
+    let nothing = Dated { source: "nothing".to_owned(), as_of: Timestamp::default() };
     let certain = Factor { median: 0.0, spread: 0.0, freedom: None, basis: Basis::Assumed, dated: nothing };
     let mut reader = csv::Reader::from_reader(FUTURES.as_bytes());
     let records = reader.records().filter_map(Result::ok);
@@ -281,6 +289,9 @@ mod tests {
         }
         assert_eq!(factors.rental_price.basis, Basis::Measured);
         assert_eq!(factors.assumed().len(), 4);
+        let today = Timestamp::from_date(2027, 3, 1).unwrap();
+        let stale = factors.staleness(today).stale;
+        assert_eq!(stale.iter().map(|s| s.what.as_str()).collect::<Vec<_>>(), ["the factor rental_price"]);
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! convention of yearly steps it is 0.75 to 0.69 with the first year at today's level, and 0.62 to 0.56 when the first
 //! year has grown already.
 
+use super::factors::Factors;
+
 /// The rule of thumb: dedicated capacity pays when the cloud bill is 60 to 70 % of its total cost.
 pub const RULE_OF_THUMB: (f64, f64) = (0.60, 0.70);
 
@@ -88,6 +90,14 @@ impl Threshold {
         }
     }
 
+    /// The threshold of factors' medians, with the interval that holds growth in nine of ten futures.
+    #[must_use]
+    pub fn of(factors: &Factors, years: f64) -> Threshold {
+        let growth = |share: f64| factors.growth.quantile(share).exp_m1();
+        let fall = -factors.api_price.quantile(0.5).exp_m1();
+        Threshold::new(growth(0.5), (growth(0.05), growth(0.95)), fall, years)
+    }
+
     /// Both thresholds in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -137,6 +147,15 @@ mod tests {
     fn both_thresholds_are_in_the_sentence() {
         let threshold = Threshold::new(0.4, (0.1, 0.8), 0.2, 4.0);
         insta::assert_snapshot!(threshold.sentence(), @"At 40 % growth and API prices falling 20 % a year, dedicated capacity pays over 4 years from a bill of 79 % of its cost on (44 % to 128 % over the interval of growth). The 60–70 % rule takes 18 % to 27 % net growth for granted; with flat demand and prices the ratio is 100 %.");
+    }
+
+    #[test]
+    fn the_threshold_of_the_defaults_is_that_of_their_medians() {
+        let threshold = Threshold::of(&Factors::defaults(), 4.0);
+        assert!((threshold.growth - 0.225).abs() < 1e-4 && (threshold.price_fall - 0.2).abs() < 1e-4);
+        assert!((threshold.ratio - break_even_ratio(0.225, 0.2, 4.0)).abs() < 1e-3, "{threshold:?}");
+        let (low, high) = threshold.ratio_interval;
+        assert!(low < threshold.ratio && threshold.ratio < high);
     }
 
     proptest! {
