@@ -5,6 +5,9 @@ use super::errors::Spread;
 use super::estimate::Estimate;
 use super::step_time::Shape;
 
+/// No engine runs more requests at once, whatever a file says that was measured.
+const MOST_AT_ONCE: u32 = 1_000_000;
+
 /// Latency limits, in seconds. A limit that is `None` does not bind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slo {
@@ -179,7 +182,7 @@ impl Calibration {
     /// largest measured concurrency is nobody's knowledge, even where memory would hold more.
     fn most_at_once(&self, shape: Shape) -> Result<(u32, Bound), NoCapacity> {
         let needed = shape.final_context();
-        let measured = (self.measured.concurrency.1 as u32).max(1);
+        let measured = (self.measured.concurrency.1 as u32).clamp(1, MOST_AT_ONCE);
         match self.kv.tokens() {
             Some(available) if needed > available => Err(NoCapacity::TooLong { needed, available }),
             Some(available) if available / needed < f64::from(measured) => {

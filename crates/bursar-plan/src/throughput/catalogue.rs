@@ -162,6 +162,30 @@ pub struct Catalogue {
     pub prefix_points: Vec<PrefixPoint>,
 }
 
+impl Entry {
+    /// What an entry with a price says of it, in a sentence to be shown wherever its accelerator is offered: measured
+    /// decoder throughput can make a chip dearer than its price per hour suggests. `None` without a price.
+    #[must_use]
+    pub fn price_note(&self) -> Option<String> {
+        let (speed, hour) = (self.tokens_per_second_of_system?, self.per_hour?);
+        let million = self.per_million_output?;
+        Some(format!(
+            "{} on {}: {speed} output tokens/s at ${hour} per hour, which is ${} per million output tokens ({}; {})",
+            self.model,
+            self.accelerator,
+            cents(million),
+            self.conditions,
+            self.dated.source,
+        ))
+    }
+}
+
+/// Dollars rounded to the cent, for a sentence.
+fn cents(money: Money) -> String {
+    let cents = (i128::from(money.nanos()) + 5_000_000).div_euclid(10_000_000);
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
 impl Catalogue {
     /// The catalogue that comes with Bursar.
     pub fn built_in() -> Result<Catalogue, CatalogueError> {

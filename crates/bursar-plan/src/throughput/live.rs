@@ -5,6 +5,7 @@ use std::fmt;
 
 use bursar_core::Timestamp;
 
+use super::histogram::Histogram;
 use super::observation::Observation;
 use super::step_time::Shape;
 
@@ -12,11 +13,13 @@ use super::step_time::Shape;
 const LONG: f64 = 3.0;
 /// With fewer finished requests in a stretch, their mean shape is not known.
 const LEAST_REQUESTS: u64 = 10;
+/// With fewer first tokens in a stretch, the slowest of a hundred is not known.
+const LEAST_FIRST_TOKENS: u64 = 100;
 /// Running requests may differ by this factor between the ends of a stretch.
 const STEADY: f64 = 1.5;
 
 /// What vLLM said at one moment. Counters are totals since the engine started.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EngineSample {
     /// When.
     pub at: Timestamp,
@@ -32,6 +35,10 @@ pub struct EngineSample {
     pub requests_finished: Option<u64>,
     /// `vllm:num_requests_running`.
     pub running: f64,
+    /// `vllm:num_requests_waiting`.
+    pub waiting: Option<f64>,
+    /// `vllm:time_to_first_token_seconds`.
+    pub first_token: Option<Histogram>,
 }
 
 /// One of the counters.
@@ -155,7 +162,7 @@ fn spaced(samples: &[EngineSample], least_seconds: u32) -> Vec<EngineSample> {
             apart > 0.0 && apart < f64::from(least_seconds)
         };
         if !ends.last().is_some_and(near) {
-            ends.push(*sample);
+            ends.push(sample.clone());
         }
     }
     ends
@@ -206,11 +213,18 @@ fn window(from: &EngineSample, to: &EngineSample, usual: f64) -> Result<(Observa
         uncached_per_output: input as f64 * (1.0 - hit.unwrap_or(0.0)) / output as f64,
         output_per_second: output as f64 / length,
         inter_token: None,
-        first_token: None,
+        first_token: first_token(from, to),
         counts_running: true,
         group: 0,
     };
     Ok((observation, hit.is_some()))
+}
+
+/// The time to the first token that 99 of 100 stayed below, where enough came and nobody waited for memory.
+fn first_token(from: &EngineSample, to: &EngineSample) -> Option<f64> {
+    let waited = [from, to].iter().any(|s| s.waiting.is_some_and(|waiting| waiting > 0.0));
+    let came = to.first_token.as_ref()?.since(from.first_token.as_ref()?)?;
+    if waited || came.count() < LEAST_FIRST_TOKENS { None } else { came.quantile(0.99).filter(|s| *s > 0.0) }
 }
 
 fn grown(counter: Counter, from: u64, to: u64) -> Result<u64, WhyGap> {

@@ -295,6 +295,7 @@ impl Cells<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const HEADER: &str =
         "input_len,output_len,concurrency,output_tok_s,ttft_p99_ms,itl_median_ms,prefix_hit\n";
@@ -376,5 +377,18 @@ mod tests {
     fn requests_that_wait_for_memory_are_no_mistake_of_units() {
         let text = format!("{HEADER}8192,512,512,1157.4,215920,27.24,\n");
         assert_eq!(read_measurements(&text).map(|m| m.len()), Ok(1));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic_and_what_it_takes_is_above_zero(lines in "[0-9a-z.,\\-\"\\n ]{0,200}") {
+            if let Ok(read) = read_measurements(&format!("{HEADER}{lines}")) {
+                for measurement in read {
+                    prop_assert!(measurement.concurrency >= 1.0 && measurement.output_per_second > 0.0);
+                    prop_assert!(measurement.first_token.is_none_or(|s| s > 0.0));
+                    prop_assert!(measurement.inter_token.is_none_or(|s| s > 0.0));
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! How much of a demand one node carries within its latency limits, fitted from measurements.
 //!
-//! * [`read_measurements`] reads a load test's results, [`rates`] turns samples of a running vLLM into the same.
+//! * [`read_measurements`] reads a load test's results; [`engine_samples`] reads what a running vLLM says of itself, and
+//!   [`rates`] turns such samples into loads.
 //! * [`Calibration::of`] and [`Calibration::of_live`] fit the step-time model and say how far it is off on what it did
 //!   not see, and which parameters the measurements cannot tell apart.
 //! * [`Calibration::capacity`] is the largest load within latency limits, [`Calibration::load`] how many engines a
@@ -17,6 +18,7 @@ mod catalogue;
 mod errors;
 mod estimate;
 mod fit;
+mod histogram;
 mod identified;
 mod live;
 mod load;
@@ -27,12 +29,14 @@ mod published_names;
 mod row_file;
 mod rows;
 mod step_time;
+mod vllm_samples;
 
 pub use calibration::{Calibration, CalibrationError, Coverage, Measured};
 pub use capacity::{Bound, Capacity, NoCapacity, Prediction, Slo};
 pub use catalogue::{Catalogue, CatalogueError, Entry, MlPerf, Origin, PrefixPoint, Published, Scenario};
 pub use errors::{Errors, LeftOut, Spread};
 pub use estimate::{Estimate, dollars_per_million};
+pub use histogram::Histogram;
 pub use identified::{Unidentified, Why};
 pub use live::{Counter, EngineSample, Gap, Live, LiveError, WhyGap, rates};
 pub use load::{Load, LoadError};
@@ -40,3 +44,4 @@ pub use measurements::{Measurement, MeasurementError, Problem, read_measurements
 pub use row_file::{RowError, read_rows, write_rows};
 pub use rows::{Engine, Row, Source, built_in_measurements, built_in_rows, sources};
 pub use step_time::{FirstToken, KvTokens, Parameter, Shape, ShapeError, StepTime};
+pub use vllm_samples::{SampleError, engine_samples};

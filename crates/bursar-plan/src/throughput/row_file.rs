@@ -174,8 +174,7 @@ impl Written {
                     .ok_or_else(|| wrong("unidentified", format!("{name:?} or {why:?} is not known")))
             })
             .collect::<Result<_, _>>()?;
-        let WrittenMeasured { points, shapes, concurrency, input, output, prefix_hit } = self.measured;
-        let measured = Measured { points, shapes, concurrency, input, output, prefix_hit };
+        let measured = self.measured.into_measured(&wrong)?;
         Ok(Row {
             engine: Engine {
                 accelerator: self.accelerator,
@@ -225,6 +224,17 @@ impl Written {
             (None, None) => Ok(KvTokens::NotSeen),
             (Some(_), Some(_)) => Err(wrong("kv_tokens", "give it or fitted_kv_tokens, not both".to_owned())),
         }
+    }
+}
+
+impl WrittenMeasured {
+    fn into_measured(self, wrong: &impl Fn(&'static str, String) -> RowError) -> Result<Measured, RowError> {
+        let WrittenMeasured { points, shapes, concurrency, input, output, prefix_hit } = self;
+        let ranges = [Some(concurrency), input, output, prefix_hit];
+        if ranges.iter().flatten().any(|(low, high)| !(*low >= 0.0 && low <= high && high.is_finite())) {
+            return Err(wrong("measured", "a range is [low, high], both zero or above".to_owned()));
+        }
+        Ok(Measured { points, shapes, concurrency, input, output, prefix_hit })
     }
 }
 

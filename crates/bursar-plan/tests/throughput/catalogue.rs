@@ -1,7 +1,6 @@
 //! Published results: what is there, what is looked up, and what is not said.
 
-use bursar_core::Money;
-use bursar_plan::throughput::{Catalogue, Origin, Scenario, Source, built_in_rows, sources};
+use bursar_plan::throughput::{Catalogue, Entry, Origin, Scenario, Source, built_in_rows, sources};
 
 fn catalogue() -> Catalogue {
     Catalogue::built_in().unwrap()
@@ -71,14 +70,12 @@ fn a_calibration_goes_before_published_results_and_each_is_labelled() {
 #[test]
 fn the_measured_decoder_throughput_makes_inferentia_2_dear() {
     let catalogue = catalogue();
-    let dear: Vec<Money> = catalogue
-        .of_accelerator("Inferentia2")
-        .filter_map(|e| e.per_million_output)
-        .map(|money| Money::from_nanos((money.nanos() + 5_000_000).div_euclid(10_000_000) * 10_000_000))
-        .collect();
-    // To the cent, as the price of 2026-07-20 and the measured tokens per second make it.
-    let expected: Vec<Money> = ["195.97", "18.20", "34.64"].map(|t| t.parse().unwrap()).to_vec();
-    assert_eq!(dear, expected);
+    let dear: Vec<String> = catalogue.of_accelerator("Inferentia2").filter_map(Entry::price_note).collect();
+    insta::assert_snapshot!(dear.join("\n"), @r"
+    Llama-2-70b on Inferentia2: 18.4 output tokens/s at $12.98127 per hour, which is $195.97 per million output tokens (inf2.48xlarge (12 chips), input 256, output 256, batch 1, 54.2 ms/token; aws-neuron/aws-neuron-sdk@1351ee12 general/benchmarks/inf2/throughput_data_decoder.csv + AWS price 2026-07-20)
+    Llama-2-13b on Inferentia2: 198.1 output tokens/s at $12.98127 per hour, which is $18.20 per million output tokens (inf2.48xlarge (12 chips), input 1024, output 1024, batch 1, 5.1 ms/token; aws-neuron/aws-neuron-sdk@1351ee12 general/benchmarks/inf2/throughput_data_decoder.csv + AWS price 2026-07-20)
+    Llama-2-13b on Inferentia2: 104.1 output tokens/s at $12.98127 per hour, which is $34.64 per million output tokens (inf2.48xlarge (12 chips), input 128, output 3968, batch 1, 9.6 ms/token; aws-neuron/aws-neuron-sdk@1351ee12 general/benchmarks/inf2/throughput_data_decoder.csv + AWS price 2026-07-20)
+    ");
 }
 
 #[test]

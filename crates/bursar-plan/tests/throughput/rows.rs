@@ -70,6 +70,7 @@ fn a_wrong_file_is_told_with_its_calibration_and_field() {
             told("kv_tokens = 430272", "kv_tokens = 0"),
             told("left_out = \"shape\"", "left_out = \"luck\""),
             told("base = 0.00", "base = nan #"),
+            told("concurrency = [1.0,", "concurrency = [900.0,"),
         ]
         .join("\n"),
         @r#"
@@ -79,6 +80,7 @@ fn a_wrong_file_is_told_with_its_calibration_and_field() {
     calibration 1 (Qwen/Qwen3-8B), kv_tokens: an engine keeps at least one token
     calibration 1 (Qwen/Qwen3-8B), errors.left_out: "luck" is not known
     calibration 1 (Qwen/Qwen3-8B), first_token_seconds: all parts are zero or above
+    calibration 1 (Qwen/Qwen3-8B), measured: a range is [low, high], both zero or above
     "#
     );
     assert!(told("parallelism", "paralelism").contains("paralelism"));
