@@ -55,10 +55,21 @@ pub enum Item {
         /// The price.
         per_hour: Money,
     },
-    /// The API: the bill of each hour times the part of it that goes there, each hour rounded once (half-even).
+    /// The API: the bill of each hour (in a replay of each step of it) times the part of it that goes there, each
+    /// rounded once (half-even).
     Api {
         /// How many hours' demand goes there; parts of hours add up.
         hours: f64,
+    },
+    /// The API in a failed node's place.
+    Failover {
+        /// How many hours' demand went there; parts of hours add up.
+        hours: f64,
+    },
+    /// The API for work that could not be done before its deadline.
+    LateBatch {
+        /// How many jobs went there, in whole or in part.
+        jobs: usize,
     },
 }
 
@@ -89,8 +100,8 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// The problem's own, and [`MixError::TooMuch`] where an amount leaves the range of money. More committed nodes of a
-    /// kind than its limits allow are an error of the caller and also reported as such.
+    /// The problem's own, [`MixError::TooMany`] where the fleet has more committed nodes than can be had, and
+    /// [`MixError::TooMuch`] where an amount leaves the range of money.
     pub fn bill(&self, problem: &Problem) -> Result<Bill, MixError> {
         Bill::of(problem, &Hours::new(problem)?, self)
     }
@@ -127,9 +138,18 @@ impl Fleet {
 
 impl Bill {
     pub(crate) fn of(problem: &Problem, hours: &Hours, fleet: &Fleet) -> Result<Bill, MixError> {
+        Bill::with(problem, hours, fleet, |bill, m| bill.add_outside(problem, hours, fleet, m))
+    }
+
+    /// A bill of the fleet's nodes, and of what `outside` adds for each model after them.
+    pub(crate) fn with(
+        problem: &Problem,
+        hours: &Hours,
+        fleet: &Fleet,
+        mut outside: impl FnMut(&mut Bill, usize) -> Result<(), MixError>,
+    ) -> Result<Bill, MixError> {
         let mut bill = Bill { lines: Vec::new(), total: Money::ZERO, unserved: Vec::new() };
-        let too_many =
-            |h: usize| MixError::TooMuch(format!("more {} than can be had", problem.hardware[h].name));
+        let too_many = |h: usize| MixError::TooMany { hardware: problem.hardware[h].name.clone() };
         let terms: Vec<_> = (0..hours.kinds())
             .map(|h| fleet.on_terms(hours, h).ok_or_else(|| too_many(h)))
             .collect::<Result<_, _>>()?;
@@ -137,7 +157,7 @@ impl Bill {
             for (h, terms) in terms.iter().enumerate() {
                 bill.add_nodes(problem, fleet, (m, h), &terms[m])?;
             }
-            bill.add_outside(problem, hours, fleet, m)?;
+            outside(&mut bill, m)?;
         }
         bill.total = Money::checked_sum(bill.lines.iter().map(|l| l.amount))
             .ok_or_else(|| MixError::TooMuch("the plan".to_owned()))?;

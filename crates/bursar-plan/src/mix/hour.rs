@@ -94,8 +94,26 @@ impl Hours {
     }
 }
 
+/// What a share is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// All that has to be carried in the hour, as a plan counts: at most all of it by one node.
+    Hour,
+    /// The hour's mean, as a replay counts: above which its steps may rise.
+    Mean,
+}
+
 impl Lane {
     fn new(problem: &Problem, model: &Model) -> Lane {
+        Lane::on(Basis::Hour, problem, model)
+    }
+
+    /// A model's hours with shares of the hour's mean, which may be more than all of it.
+    pub(crate) fn of_means(problem: &Problem, model: &Model) -> Lane {
+        Lane::on(Basis::Mean, problem, model)
+    }
+
+    fn on(basis: Basis, problem: &Problem, model: &Model) -> Lane {
         let (hours, kinds) = (problem.hours(), problem.hardware.len());
         let mut lane = Lane {
             shares: vec![0; hours * kinds],
@@ -112,8 +130,10 @@ impl Lane {
                 continue;
             }
             for (t, &nodes) in load.iter().enumerate() {
-                let nodes = nodes * model.cover(t);
-                let share = share(nodes);
+                let (nodes, share) = match basis {
+                    Basis::Hour => (nodes * model.cover(t), share(nodes * model.cover(t))),
+                    Basis::Mean => (nodes, share_of_mean(nodes)),
+                };
                 lane.shares[t * kinds + h] = share;
                 lane.idle[t] &= nodes == 0.0;
                 lane.most[h] = lane.most[h].max(if nodes == 0.0 { 0 } else { ALL.div_ceil(share) as u32 });
@@ -157,6 +177,11 @@ impl Model {
 /// The parts that one node carries of an hour that needs `nodes` of them; rounded up, so that three thirds are a whole.
 fn share(nodes: f64) -> u64 {
     if nodes <= 1.0 { ALL } else { (ALL as f64 / nodes).ceil() as u64 }
+}
+
+/// The same without an end at all of it: a node with nothing to do could carry a million times as much.
+fn share_of_mean(nodes: f64) -> u64 {
+    (ALL as f64 / nodes.max(1e-6)).ceil() as u64
 }
 
 #[cfg(test)]

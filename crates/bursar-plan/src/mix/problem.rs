@@ -157,6 +157,14 @@ pub enum MixError {
     /// Models that cannot share nodes.
     #[error("models {0:?} and {1:?} cannot share nodes: their places, regions or prices differ")]
     CannotShare(String, String),
+    /// A fleet that cannot be had.
+    #[error(
+        "the fleet has more committed {hardware:?} than its limits allow: raise a limit or take nodes away"
+    )]
+    TooMany {
+        /// Of which kind.
+        hardware: String,
+    },
     /// An amount outside the range of money.
     #[error("{0} is more money than can be held (9.2 thousand million dollars): plan over fewer hours")]
     TooMuch(String),

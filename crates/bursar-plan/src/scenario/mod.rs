@@ -14,7 +14,7 @@ mod drift;
 mod factors;
 mod model;
 mod options;
-mod random;
+pub(crate) mod random;
 mod regression;
 mod risk;
 mod simulate;

@@ -3,10 +3,10 @@
 
 /// A generator.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) const fn seeded(seed: u64) -> Random {
+    pub(crate) const fn seeded(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -20,7 +20,7 @@ impl Random {
 
     /// A number above 0 and below 1. Through the inverse of a distribution it gives one of that distribution; a larger
     /// median then moves every draw up, which keeps comparisons between runs of one seed free of noise.
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         ((self.next() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
     }
 }
