@@ -4,6 +4,7 @@ use bursar_core::Money;
 
 use super::hour::{ALL, Hours};
 use super::problem::{MixError, Problem};
+use super::weigh::Scales;
 use crate::supply::Term;
 
 /// Which nodes there are for each model: the first index is the model's place, then the kind's.
@@ -96,12 +97,27 @@ impl Fleet {
         }
     }
 
+    /// These committed nodes with the best renting around them, each hour's demand being known when it begins: how a fleet
+    /// that was chosen for one demand meets another. Its places are those of [`Fleet::committed`].
+    ///
+    /// # Errors
+    ///
+    /// The problem's own, and [`MixError::Shape`] where there is not one number for each model and kind.
+    pub fn with_best_renting(problem: &Problem, committed: Vec<Vec<u32>>) -> Result<Fleet, MixError> {
+        let (hours, kinds) = (Hours::new(problem)?, problem.hardware.len());
+        if committed.len() != problem.models.len() || committed.iter().any(|nodes| nodes.len() != kinds) {
+            return Err(MixError::Shape);
+        }
+        let rented = Scales::new(&hours).rented(&committed);
+        Ok(Fleet { committed, rented, ..Fleet::none(problem) })
+    }
+
     /// What this fleet costs, with the API for what it does not carry.
     ///
     /// # Errors
     ///
-    /// The problem's own, [`MixError::TooMany`] where the fleet has more committed nodes than can be had, and
-    /// [`MixError::TooMuch`] where an amount leaves the range of money.
+    /// The problem's own, [`MixError::TooMany`] where the fleet has more committed nodes than can be had,
+    /// [`MixError::Shape`] where it was made for another problem, and [`MixError::TooMuch`] where an amount leaves the range of money.
     pub fn bill(&self, problem: &Problem) -> Result<Bill, MixError> {
         Bill::of(problem, &Hours::new(problem)?, self)
     }
@@ -128,6 +144,14 @@ impl Fleet {
         Some(terms)
     }
 
+    /// Whether there is a number for each model, kind and hour.
+    fn fits(&self, hours: &Hours) -> bool {
+        let (models, kinds) = (hours.lanes.len(), hours.kinds());
+        let each =
+            |numbers: &[Vec<u32>], n: usize| numbers.len() == models && numbers.iter().all(|v| v.len() == n);
+        each(&self.committed, kinds) && each(&self.spare, kinds) && each(&self.rented, kinds * hours.hours)
+    }
+
     /// The nodes of a model that work in hour `t`.
     pub(crate) fn working(&self, model: usize, t: usize) -> Vec<u32> {
         let committed = &self.committed[model];
@@ -148,6 +172,9 @@ impl Bill {
         fleet: &Fleet,
         mut outside: impl FnMut(&mut Bill, usize) -> Result<(), MixError>,
     ) -> Result<Bill, MixError> {
+        if !fleet.fits(hours) {
+            return Err(MixError::Shape);
+        }
         let mut bill = Bill { lines: Vec::new(), total: Money::ZERO, unserved: Vec::new() };
         let too_many = |h: usize| MixError::TooMany { hardware: problem.hardware[h].name.clone() };
         let terms: Vec<_> = (0..hours.kinds())

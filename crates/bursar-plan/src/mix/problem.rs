@@ -1,5 +1,7 @@
 //! What there is to decide: models with their hourly loads, hardware with its terms, and what must not happen.
 
+use std::ops::Range;
+
 use bursar_core::Money;
 
 use crate::supply::Term;
@@ -165,6 +167,11 @@ pub enum MixError {
         /// Of which kind.
         hardware: String,
     },
+    /// A fleet for another problem.
+    #[error(
+        "the fleet was made for another problem: it needs a number for each model, kind of node and hour of this one"
+    )]
+    Shape,
     /// An amount outside the range of money.
     #[error("{0} is more money than can be held (9.2 thousand million dollars): plan over fewer hours")]
     TooMuch(String),
@@ -180,6 +187,21 @@ impl Problem {
     #[must_use]
     pub fn hours(&self) -> usize {
         self.models.first().and_then(Model::hours).unwrap_or(0)
+    }
+
+    /// The same problem over some of its hours, as far as there are such.
+    #[must_use]
+    pub fn within(&self, hours: Range<usize>) -> Problem {
+        fn part<T: Clone>(series: &[T], hours: &Range<usize>) -> Vec<T> {
+            series.iter().take(hours.end).skip(hours.start).cloned().collect()
+        }
+        let models = self.models.iter().map(|model| Model {
+            loads: model.loads.iter().map(|load| load.as_deref().map(|load| part(load, &hours))).collect(),
+            peaks: model.peaks.as_deref().map(|peaks| part(peaks, &hours)),
+            api: model.api.as_deref().map(|api| part(api, &hours)),
+            ..model.clone()
+        });
+        Problem { hardware: self.hardware.clone(), models: models.collect() }
     }
 
     /// Whether everything fits together.

@@ -4,7 +4,7 @@ use bursar_core::Money;
 use bursar_plan::mix::baseline::{Reading, all_api, all_dedicated, rule_of_thumb};
 use bursar_plan::mix::batch::Job;
 use bursar_plan::mix::replay::{Batch, replay};
-use bursar_plan::mix::{Choice, Failures, Fleet, Hardware, Item, Model, Place, Problem, plan};
+use bursar_plan::mix::{Choice, Failures, Fleet, Hardware, Item, MixError, Model, Place, Problem, plan};
 use bursar_plan::supply::Term;
 
 use crate::instances;
@@ -185,4 +185,27 @@ fn readings_of_the_rule_of_thumb_differ_in_what_they_compare() {
     assert_eq!(nodes(Reading::EachNode), 2);
     assert_eq!(nodes(Reading::WholeFleet), 3);
     assert_eq!(nodes(Reading::Baseload), 1);
+}
+
+#[test]
+fn a_fleet_of_another_problem_is_refused() {
+    let (short, long) = (one(&[1.0], &[1.0]), one(&[1.0, 1.0], &[1.0, 1.0]));
+    assert_eq!(nodes(&short, 1).bill(&long), Err(MixError::Shape));
+    assert_eq!(Fleet::with_best_renting(&short, vec![vec![1, 1]]), Err(MixError::Shape));
+    assert_eq!(nodes(&long, 1).bill(&long).unwrap().total, dollars(2));
+}
+
+#[test]
+fn committed_nodes_of_one_demand_meet_another_with_the_best_renting_around_them() {
+    let mut problem = one(&[1.0, 1.0, 3.0, 1.5], &[1.0; 4]);
+    problem.hardware[0].choices.push(Choice { term: Term::OnDemand, per_hour: dollars(6), limit: None });
+    let quiet = plan(&problem.within(0..2)).unwrap();
+    assert_eq!(quiet.fleet.committed[0], [1]);
+    let busy = problem.within(2..4);
+    let fleet = Fleet::with_best_renting(&busy, quiet.fleet.committed).unwrap();
+    // Half a node's work costs $5 at the API, so that it is not worth a rented one.
+    assert_eq!(
+        (fleet.rented[0].clone(), fleet.bill(&busy).unwrap().total),
+        (vec![2, 0], dollars(2 + 12 + 5))
+    );
 }
