@@ -23,5 +23,5 @@ pub use channel::{Channel, ChannelConfig, ChannelError, ChannelKind, EmailConfig
 pub use courier::{Bell, Courier};
 pub use message::Message;
 pub use quiet_hours::{BadQuietHours, QuietHours};
-pub use route::{Route, RouteChannel, Router, Told};
+pub use route::{Notice, Route, RouteChannel, Router, Told};
 pub use secret::Secret;

@@ -72,7 +72,8 @@ impl Message {
         let mut add = |name, value: Option<String>| facts.extend(value.map(|v| (name, v)));
         add("budget", a.budget.clone());
         add("share", a.instance.clone().filter(|_| a.budget.is_some()));
-        add("key", a.instance.clone().filter(|_| a.budget.is_none()));
+        let place = if a.rule.starts_with("gpu:") { "node" } else { "key" };
+        add(place, a.instance.clone().filter(|_| a.budget.is_none()));
         add("owner", a.owner.clone());
         if let Some(unit) = a.unit {
             add("spent", Some(unit.text(a.spent)));

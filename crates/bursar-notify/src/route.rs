@@ -43,6 +43,28 @@ impl RouteChannel {
     }
 }
 
+/// Something to tell that is about no budget, such as GPUs that stand idle.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// Whose it is.
+    pub owner: Option<&'a str>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// When it was seen.
+    pub at: Timestamp,
+    /// Whether it ends what was told before.
+    pub is_over: bool,
+}
+
+/// What a route is chosen by.
+struct Topic<'a> {
+    budget: Option<&'a str>,
+    owner: Option<&'a str>,
+    severity: Severity,
+    at: Timestamp,
+    is_over: bool,
+}
+
 /// A channel that is told, and the moment before which it is not.
 pub type Told = (String, Timestamp);
 
@@ -64,37 +86,53 @@ impl Router {
     /// that keep them open. In quiet hours only what is critical is told at once.
     #[must_use]
     pub fn channels_for(&self, event: &Event) -> Vec<Told> {
-        let is_told = |channel: &&RouteChannel| match event.audience {
+        let topic = Topic {
+            budget: event.case.budget.as_ref().map(BudgetName::as_str),
+            owner: event.figures.owner.as_deref(),
+            severity: event.severity,
+            at: event.at,
+            is_over: event.phase != Phase::Raised,
+        };
+        self.told(&topic, event.audience)
+    }
+
+    /// Where a notice is told: as an event, by routes that name no budget.
+    #[must_use]
+    pub fn channels_for_notice(&self, notice: &Notice<'_>) -> Vec<Told> {
+        let Notice { owner, severity, at, is_over } = *notice;
+        self.told(&Topic { budget: None, owner, severity, at, is_over }, Audience::Everyone)
+    }
+
+    fn told(&self, topic: &Topic<'_>, audience: Audience) -> Vec<Told> {
+        let is_told = |channel: &&RouteChannel| match audience {
             Audience::Everyone => true,
             Audience::Incidents => channel.keeps_incidents,
             Audience::Nobody => false,
         };
-        let told = self.channels.iter().filter(is_told).filter(|c| self.is_routed(&c.name, event));
-        told.map(|c| (c.name.clone(), not_before(c, event))).collect()
+        let told = self.channels.iter().filter(is_told).filter(|c| self.is_routed(&c.name, topic));
+        told.map(|c| (c.name.clone(), not_before(c, topic))).collect()
     }
 
     /// The end of an incident goes where its beginning went, which the outbox knows: severity does not matter then.
-    fn is_routed(&self, channel: &str, event: &Event) -> bool {
-        let is_over = event.phase != Phase::Raised;
-        let budget = event.case.budget.as_ref().map(BudgetName::as_str);
+    fn is_routed(&self, channel: &str, topic: &Topic<'_>) -> bool {
         let fits = |pattern: Option<&Pattern>, value: Option<&str>| {
             pattern.is_none_or(|p| value.is_some_and(|v| p.fits(v)))
         };
         self.routes.is_empty()
             || self.routes.iter().any(|route| {
                 route.channels.iter().any(|c| c == channel)
-                    && (is_over || event.severity >= route.least)
-                    && fits(route.budget.as_ref(), budget)
-                    && fits(route.owner.as_ref(), event.figures.owner.as_deref())
+                    && (topic.is_over || topic.severity >= route.least)
+                    && fits(route.budget.as_ref(), topic.budget)
+                    && fits(route.owner.as_ref(), topic.owner)
             })
     }
 }
 
-fn not_before(channel: &RouteChannel, event: &Event) -> Timestamp {
-    if event.severity == Severity::Critical {
-        return event.at;
+fn not_before(channel: &RouteChannel, topic: &Topic<'_>) -> Timestamp {
+    if topic.severity == Severity::Critical {
+        return topic.at;
     }
-    channel.quiet_hours.as_ref().and_then(|q| q.end(event.at)).unwrap_or(event.at)
+    channel.quiet_hours.as_ref().and_then(|q| q.end(topic.at)).unwrap_or(topic.at)
 }
 
 #[cfg(test)]
@@ -183,5 +221,18 @@ mod tests {
     fn without_routes_every_channel_is_told_everything() {
         let all = Router::new(Vec::new(), router().channels);
         assert_eq!(all.channels_for(&event("sales", "x", Rule::Actual(50))).len(), 3);
+    }
+
+    #[test]
+    fn what_is_about_no_budget_goes_by_owner_and_severity_and_not_to_routes_that_name_a_budget() {
+        let at = Timestamp::from_date(2026, 7, 15).unwrap();
+        let told = |owner, severity, is_over| {
+            let notice = Notice { owner: Some(owner), severity, at, is_over };
+            router().channels_for_notice(&notice).into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(told("legal", Severity::Warning, false), ["mail"]);
+        assert_eq!(told("legal", Severity::Info, false), [""; 0]);
+        assert_eq!(told("sales", Severity::Critical, false), ["pager"]);
+        assert_eq!(told("legal", Severity::Info, true), ["pager", "mail"]);
     }
 }

@@ -15,7 +15,7 @@ fn node(name: &str, dollars: i64) -> GpuNode {
         since: at(0),
         until: None,
         per_hour: Money::from_nanos(dollars * 1_000_000_000),
-        term: "one_year".to_owned(),
+        term: "1-year".to_owned(),
         owner: "platform".to_owned(),
         accelerators: 8,
         provider: Some("local".to_owned()),

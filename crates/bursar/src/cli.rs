@@ -69,6 +69,8 @@ enum Command {
     /// What was told about budgets, and whether it arrives
     #[command(subcommand)]
     Alerts(commands::alerts::AlertsCommand),
+    /// GPUs: what they do, at how many dollars an hour, whose the bill is, and what own models cost
+    Gpus(Box<commands::gpus::GpusArgs>),
     /// Look at configuration, store and prices, and say everything that is wrong at once
     Doctor(commands::doctor::DoctorArgs),
     /// Write a configuration to start from, or check the one at hand
@@ -104,7 +106,7 @@ impl GlobalArgs {
     }
 
     /// What the commands about prices need; they go on where price files are wrong.
-    fn price_desk(&self) -> anyhow::Result<commands::prices::Desk> {
+    pub(crate) fn price_desk(&self) -> anyhow::Result<commands::prices::Desk> {
         let folder = crate::compose::prices::overlay_folder(&self.load_config()?);
         Ok(commands::prices::Desk { folder, json: self.json, now: bursar_console::times::now() })
     }
@@ -162,6 +164,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Price(args) => commands::price::run(&args, &global.context()?),
         Command::Usage(args) => commands::usage::run(&args, global.json),
         Command::Alerts(command) => commands::alerts::run(&command, &global),
+        Command::Gpus(args) => commands::gpus::run(&args, &global),
         Command::Doctor(args) => doctor(&args, &global),
         Command::Config(command) => commands::config::run(&command, &global),
         Command::Completions { shell } => {

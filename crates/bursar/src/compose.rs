@@ -2,6 +2,7 @@
 
 mod alerts;
 mod gateway_config;
+pub(crate) mod gpus;
 mod logging;
 pub(crate) mod notify_config;
 mod outlooks;
@@ -45,6 +46,7 @@ pub(crate) struct Running {
     console: JoinHandle<Result<(), bursar_console::ConsoleError>>,
     store: Store,
     warnings: warnings::Warnings,
+    gpus: Option<JoinHandle<()>>,
 }
 
 /// The file in the data folder that says where the listeners are.
@@ -87,10 +89,11 @@ pub(crate) async fn start(config: &Config) -> anyhow::Result<Running> {
     write_listen_file(config, addresses)?;
     let (stop, stopped) = watch::channel(false);
     prices::watch_overlay(config, book, stopped.clone());
+    let gpus = gpus::start(config, &store, warnings.teller(), stopped.clone())?;
     let gateway_stopped = wait_for(stopped.clone());
     let gateway = tokio::spawn(async move { gateway.serve(gateway_listener, gateway_stopped).await });
     let console = tokio::spawn(console.serve(console_listener, wait_for(stopped)));
-    Ok(Running { addresses, stop, gateway, console, store, warnings })
+    Ok(Running { addresses, stop, gateway, console, store, warnings, gpus })
 }
 
 impl Running {
@@ -109,6 +112,11 @@ impl Running {
         let _ = self.stop.send(true);
         let summary = self.gateway.await.context("the gateway ended with a fault")?;
         let console = self.console.await.context("the control API ended with a fault")?;
+        if let Some(gpus) = self.gpus
+            && tokio::time::timeout(gpus::PATIENCE, gpus).await.is_err()
+        {
+            tracing::warn!("the last round of questions about GPUs did not end; its time is known by nobody");
+        }
         let (store, warnings) = (self.store, self.warnings);
         let ending = move || {
             warnings.stop();

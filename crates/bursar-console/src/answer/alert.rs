@@ -33,8 +33,8 @@ pub struct AlertAnswer {
     pub recovery: Option<String>,
     /// Whether the incident is over by now.
     pub is_over: bool,
-    /// What was crossed: actual:PERCENT, forecast:PERCENT, burn:fast, burn:slow, exhausted, overrun, unpriced or
-    /// uncovered.
+    /// What was crossed: actual:PERCENT, forecast:PERCENT, burn:fast, burn:slow, exhausted, overrun, unpriced,
+    /// uncovered, gpu:idle or gpu:faulty.
     #[schema(example = "actual:80")]
     pub rule: String,
     /// info, warning or critical.
@@ -45,9 +45,9 @@ pub struct AlertAnswer {
     pub audience: String,
     /// When it was seen (RFC 3339).
     pub at: String,
-    /// The budget; `null` for calls that no budget covers.
+    /// The budget; `null` for calls that no budget covers, and for GPUs.
     pub budget: Option<String>,
-    /// Whose share of it; for uncovered calls the key's id.
+    /// Whose share of it; for uncovered calls the key's id, for GPUs their node.
     pub instance: Option<String>,
     /// Whom to ask about the budget.
     pub owner: Option<String>,

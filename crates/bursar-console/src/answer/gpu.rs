@@ -26,8 +26,8 @@ pub struct GpuNodeAnswer {
     pub node: String,
     /// Whose it is.
     pub owner: String,
-    /// On which term it is paid for: on_demand, one_year, three_years or owned.
-    #[schema(example = "one_year")]
+    /// On which term it is paid for: on-demand, 1-year, 3-year or owned.
+    #[schema(example = "1-year")]
     pub term: String,
     /// How many GPUs the price is for.
     pub accelerators: u32,

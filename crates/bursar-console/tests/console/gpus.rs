@@ -17,7 +17,7 @@ fn node(name: &str) -> GpuNode {
         since: minutes(-60),
         until: None,
         per_hour: "8.00".parse().unwrap(),
-        term: "one_year".to_owned(),
+        term: "1-year".to_owned(),
         owner: "platform".to_owned(),
         accelerators: 2,
         provider: Some("openai".to_owned()),

@@ -104,6 +104,20 @@ pub struct GpuReading {
 }
 
 impl GpuReading {
+    /// A whole GPU of which nothing is known yet.
+    pub(super) fn blank(id: GpuId, index: String, product: Option<String>) -> GpuReading {
+        let (pods, values) = (BTreeSet::new(), BTreeMap::new());
+        GpuReading { id, index, product, slices: SLICES, knows_pods: false, pods, values }
+    }
+
+    /// Sets a metric, unless its value cannot be so.
+    pub(super) fn set(&mut self, field: Field, value: Option<f64>) {
+        let (least, most) = field.range();
+        if let Some(value) = value.filter(|v| (least..=most).contains(v)) {
+            self.values.insert(field, value);
+        }
+    }
+
     /// A metric's value, where it is there and can be believed.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<f64> {
@@ -194,15 +208,8 @@ fn blank_gpu(id: &GpuId, sample: &Sample<'_>) -> GpuReading {
     let text = |name: &str| sample.label(name).filter(|v| !v.is_empty()).map(str::to_owned);
     let profile = text("GPU_I_PROFILE");
     let slices = profile.as_deref().and_then(|p| p.split_once('g')).and_then(|(n, _)| n.parse().ok());
-    GpuReading {
-        id: id.clone(),
-        index: text("gpu").unwrap_or_default(),
-        product: text("modelName"),
-        slices: slices.filter(|n| (1..=SLICES).contains(n)).unwrap_or(SLICES),
-        knows_pods: false,
-        pods: BTreeSet::new(),
-        values: BTreeMap::new(),
-    }
+    let slices = slices.filter(|n| (1..=SLICES).contains(n)).unwrap_or(SLICES);
+    GpuReading { slices, ..GpuReading::blank(id.clone(), text("gpu").unwrap_or_default(), text("modelName")) }
 }
 
 fn note_pod(gpu: &mut GpuReading, sample: &Sample<'_>) {

@@ -2,6 +2,7 @@
 //!
 //! * [`exposition`]: Prometheus' text format, as exporters answer with it.
 //! * [`dcgm`], [`vllm`]: what DCGM-exporter says about GPUs, and vLLM about models.
+//! * [`host`]: the same about the GPUs of this machine, from NVIDIA's library.
 //! * [`state`]: what a GPU does, with the evidence.
 //! * [`watch`]: from one round of answers to the next.
 //! * [`shares`], [`bill`]: a node's bill, divided to the last nano-dollar.
@@ -15,6 +16,7 @@ mod bill_tests;
 pub mod dcgm;
 pub mod exposition;
 pub mod gap;
+pub mod host;
 pub mod idle_alert;
 pub mod price;
 pub mod shares;

@@ -18,11 +18,11 @@ pub struct Alert {
     pub id: String,
     /// The crossing that it begins or ends.
     pub incident: String,
-    /// The budget; `None` for calls that no budget covers.
+    /// The budget; `None` for calls that no budget covers, and for GPUs.
     pub budget: Option<String>,
-    /// Whose share of it; for uncovered calls the key's id.
+    /// Whose share of it; for uncovered calls the key's id, for GPUs their node.
     pub instance: Option<String>,
-    /// The window of the account.
+    /// The window of the account; for GPUs without length, at the beginning.
     pub window: Window,
     /// What was crossed, such as `actual:80`.
     pub rule: String,

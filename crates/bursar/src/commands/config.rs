@@ -102,6 +102,7 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
         }
     }
     findings.extend(config.notify.channels.iter().filter_map(|channel| channel_finding(channel, &env)));
+    findings.extend(gpu_findings(&config));
     if let Err(error) = crate::compose::load_prices(&config) {
         findings.push(Finding {
             severity: Severity::Error,
@@ -111,6 +112,36 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
         });
     }
     (findings, Some(config))
+}
+
+/// Nodes with GPUs, and a library that is to be asked and is not there.
+fn gpu_findings(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for node in &config.gpu.nodes {
+        findings.push(Finding {
+            severity: Severity::Ok,
+            about: "GPUs",
+            detail: format!("node {:?}: {} GPUs, ${} an hour", node.name, node.accelerators, node.per_hour),
+            hint: String::new(),
+        });
+        if let Some(Err(why)) = node.nvml.then(crate::compose::gpus::nvml::read) {
+            findings.push(Finding {
+                severity: Severity::Error,
+                about: "GPUs",
+                detail: format!("node {:?}: {why}", node.name),
+                hint: "without it the node's time is known by nobody".to_owned(),
+            });
+        }
+        if !node.vllm.is_empty() && node.provider.is_none() {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                about: "GPUs",
+                detail: format!("node {:?} serves models and has no provider", node.name),
+                hint: "name its [[provider]], so that teams are charged and its models get prices".to_owned(),
+            });
+        }
+    }
+    findings
 }
 
 /// A channel for warnings that cannot be set up: nobody would be told.
@@ -161,6 +192,16 @@ mod tests {
     }
 
     #[test]
+    fn a_node_with_gpus_that_nobody_can_be_charged_for_is_told() {
+        let text = "[[gpu.node]]\nname = \"a\"\nowner = \"x\"\nusd_per_hour = \"2\"\naccelerators = 1\n\
+                    dcgm = [\"http://127.0.0.1:9400/metrics\"]\nvllm = [\"http://127.0.0.1:8000/metrics\"]";
+        let found = gpu_findings(&Config::parse(None, text, &|_| None).unwrap());
+        let severities: Vec<Severity> = found.iter().map(|f| f.severity).collect();
+        assert_eq!(severities, [Severity::Ok, Severity::Warning]);
+        assert!(found[1].hint.contains("[[provider]]"));
+    }
+
+    #[test]
     fn the_template_is_a_valid_configuration_and_says_the_defaults() {
         let given = Config::parse(None, TEMPLATE, &|_| None).unwrap();
         let default = Config::parse(None, "", &|_| None).unwrap();
@@ -168,5 +209,6 @@ mod tests {
         assert_eq!(format!("{:?}", given.store), format!("{:?}", default.store));
         assert_eq!(format!("{:?}", given.console), format!("{:?}", default.console));
         assert_eq!(format!("{:?}", given.notify), format!("{:?}", default.notify));
+        assert_eq!(format!("{:?}", given.gpu), format!("{:?}", default.gpu));
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 mod filters;
+pub(crate) mod gpus;
 mod input_file;
 pub(crate) mod keys;
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn provider(section: &ProviderSection, env: Environment<'_>) -> anyhow::Result<P
         keys,
         models: section.models.clone(),
         fallback: section.fallback.clone(),
-        price_as: section.price_as.clone().unwrap_or_else(|| price_name(section, vendor)),
+        price_as: booked_as(section),
         stream_usage: match section.stream_usage {
             StreamUsage::Ask => Usage::Ask,
             StreamUsage::Always => Usage::Always,
@@ -92,6 +92,11 @@ fn provider(section: &ProviderSection, env: Environment<'_>) -> anyhow::Result<P
         },
         ..ProviderConfig::new(&section.name, vendor, "")
     })
+}
+
+/// The name under which calls to a provider are booked and priced.
+pub(super) fn booked_as(section: &ProviderSection) -> String {
+    section.price_as.clone().unwrap_or_else(|| price_name(section, Vendor::from_name(section.kind.name)))
 }
 
 fn price_name(section: &ProviderSection, vendor: Vendor) -> String {

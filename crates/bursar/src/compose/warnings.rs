@@ -31,6 +31,25 @@ pub(super) struct Warnings {
     stop_courier: watch::Sender<bool>,
     watcher: JoinHandle<()>,
     courier: JoinHandle<()>,
+    teller: Teller,
+}
+
+/// Takes alerts that are about no budget to the outbox and wakes the courier.
+#[derive(Clone)]
+pub(super) struct Teller {
+    pub(super) outbox: Outbox,
+    pub(super) router: Router,
+    pub(super) bell: Bell,
+}
+
+impl Teller {
+    /// Writes alerts into the outbox. Those that are there already change nothing.
+    pub(super) fn tell(&self, alerts: &[NewAlert]) -> Result<(), StoreError> {
+        let new = self.outbox.add(alerts)?;
+        alerts.iter().zip(new).filter(|(_, is_new)| *is_new).for_each(|(alert, _)| count(alert));
+        self.bell.ring();
+        Ok(())
+    }
 }
 
 /// Starts the watch over a store's budgets, the forecasts, and the courier.
@@ -49,6 +68,8 @@ pub(super) fn start(config: &Config, store: &Store, env: Environment<'_>) -> any
         waiting: Vec::new(),
         has_trouble: false,
     };
+    let teller =
+        Teller { outbox: watcher.outbox.clone(), router: watcher.router.clone(), bell: watcher.bell.clone() };
     let (stop_watch, stopped) = mpsc::channel();
     let (to_watch, forecasts) = mpsc::sync_channel(OUTLOOKS);
     let folder = store.folder().to_owned();
@@ -58,7 +79,7 @@ pub(super) fn start(config: &Config, store: &Store, env: Environment<'_>) -> any
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the courier's runtime cannot be started")?;
     let courier = named("bursar-courier", move || runtime.block_on(courier.run(courier_stopped)))?;
-    Ok(Warnings { stop_watch, stop_courier, watcher, courier })
+    Ok(Warnings { stop_watch, stop_courier, watcher, courier, teller })
 }
 
 pub(super) fn named(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
@@ -67,6 +88,11 @@ pub(super) fn named(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow:
 }
 
 impl Warnings {
+    /// What takes alerts about something other than budgets.
+    pub(super) fn teller(&self) -> Teller {
+        self.teller.clone()
+    }
+
     /// Looks once more and ends. What is not sent yet is sent after the next start.
     pub(super) fn stop(self) {
         // A thread that is gone needs no telling.

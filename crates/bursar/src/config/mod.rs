@@ -7,6 +7,7 @@ mod budgets;
 mod console;
 mod discover;
 mod gateway;
+mod gpu;
 mod notify;
 mod problems;
 mod provider;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use budgets::{BudgetsSection, json_of};
 pub(crate) use console::ConsoleSection;
 pub(crate) use gateway::{GatewaySection, OrRefuse, StoreFailure, UnpricedPolicy};
+pub(crate) use gpu::{GpuNodeSection, GpuSection, exporter_url};
 pub(crate) use notify::{ChannelSection, ChannelWay, NotifySection, Plain};
 pub(crate) use problems::{ConfigProblems, Problem};
 pub(crate) use provider::{ProviderSection, SecretSource, StreamUsage};
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) budgets: BudgetsSection,
     /// Where warnings are told.
     pub(crate) notify: NotifySection,
+    /// Nodes with GPUs.
+    pub(crate) gpu: GpuSection,
 }
 
 /// A way to read the environment, so that tests bring their own.
@@ -84,14 +88,16 @@ impl Config {
             .collect();
         let budgets = BudgetsSection::read(root.whole("budget"), root.whole("model_tiers"), &mut problems);
         let notify = NotifySection::read(root.section("notify"), &mut problems);
+        let gpu = GpuSection::read(root.section("gpu"), &mut problems);
         root.finish(&mut problems);
         provider::check_together(&providers, &mut problems);
         check_listeners(gateway.listen, &console, &mut problems);
         if providers.is_empty() {
             providers = discover::from_environment(env);
         }
+        gpu.check_together(&providers, &mut problems);
         if problems.is_empty() {
-            Ok(Config { file, gateway, console, store, providers, budgets, notify })
+            Ok(Config { file, gateway, console, store, providers, budgets, notify, gpu })
         } else {
             Err(ConfigProblems::of(file, problems))
         }

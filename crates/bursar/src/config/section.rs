@@ -95,6 +95,12 @@ impl<'e> Section<'e> {
         self.problems.push(Problem::new(path, message));
     }
 
+    /// Whether something was noted about a field or a part of it.
+    pub(crate) fn has_problem(&self, field: &str) -> bool {
+        let path = self.path_of(field);
+        self.problems.iter().any(|p| p.path.starts_with(&path))
+    }
+
     /// A text, where it is given.
     pub(crate) fn text(&mut self, field: &str) -> Option<String> {
         match self.take(field)? {
@@ -141,6 +147,20 @@ impl<'e> Section<'e> {
             self.wrong(field, format!("is {value}, and a whole number of zero or more is expected"));
         }
         number
+    }
+
+    /// True or false, where it is given.
+    pub(crate) fn flag(&mut self, field: &str) -> Option<bool> {
+        let value = self.take(field)?;
+        let flag = match &value {
+            Value::Boolean(flag) => Some(*flag),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        if flag.is_none() {
+            self.wrong(field, format!("is {value}, and true or false is expected"));
+        }
+        flag
     }
 
     /// A duration such as `"30s"`, `"5m"`, `"250ms"`.

@@ -29,7 +29,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// The list in force; an error tells every problem of the overlay's files.
-    pub(super) fn book(&self) -> anyhow::Result<Arc<PriceBook>> {
+    pub(in crate::commands) fn book(&self) -> anyhow::Result<Arc<PriceBook>> {
         load(&self.folder).context("bursar prices check tells every problem of the overlay")
     }
 
@@ -44,17 +44,17 @@ impl Desk {
     }
 
     /// Now, as exactly as price files write times.
-    pub(super) fn second(&self) -> Timestamp {
+    pub(in crate::commands) fn second(&self) -> Timestamp {
         Timestamp::from_seconds(self.now.micros().div_euclid(1_000_000))
     }
 
     /// The path of an overlay file.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::commands) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// The rows of an overlay file; none where there is no such file.
-    pub(super) fn rows_of(&self, name: &str) -> anyhow::Result<Vec<PriceRow>> {
+    pub(in crate::commands) fn rows_of(&self, name: &str) -> anyhow::Result<Vec<PriceRow>> {
         let path = self.path(name);
         if !path.exists() {
             return Ok(Vec::new());
@@ -66,7 +66,12 @@ impl Desk {
 
     /// Writes an overlay file in one step, so that a running gateway reads it before or after and never in between;
     /// without rows the file goes away.
-    pub(super) fn write(&self, name: &str, comment: &str, rows: &[PriceRow]) -> anyhow::Result<PathBuf> {
+    pub(in crate::commands) fn write(
+        &self,
+        name: &str,
+        comment: &str,
+        rows: &[PriceRow],
+    ) -> anyhow::Result<PathBuf> {
         let path = self.path(name);
         let cannot = || format!("{} cannot be written", path.display());
         let Some(first) = rows.first() else {
