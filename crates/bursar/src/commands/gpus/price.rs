@@ -332,3 +332,114 @@ fn answer_text(answer: &PriceAnswer) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bursar_plan::gpu::bill::Statement;
+    use bursar_plan::gpu::price::ModelCost;
+    use bursar_store::GpuNode;
+
+    use super::*;
+
+    fn account(node: &str, provider: Option<&str>, weights: [u32; 3], output: u64) -> NodeAccount {
+        let tokens = Tokens { input: 0, cached: 0, output };
+        let cost: Money = "10".parse().unwrap();
+        NodeAccount {
+            node: GpuNode {
+                node: node.to_owned(),
+                since: Timestamp::from_seconds(0),
+                until: None,
+                per_hour: cost,
+                term: "owned".to_owned(),
+                owner: "platform".to_owned(),
+                accelerators: 1,
+                provider: provider.map(str::to_owned),
+                weights,
+                has_engines: true,
+                longest: 1,
+            },
+            statement: Statement {
+                bill: cost,
+                lines: Vec::new(),
+                by_state: BTreeMap::new(),
+                gaps: Vec::new(),
+            },
+            costs: vec![ModelCost { model: "m".to_owned(), cost, tokens, prices: None }],
+            counted_by: "engine",
+            uncounted: 0,
+        }
+    }
+
+    fn desk(folder: &Path) -> Desk {
+        Desk { folder: folder.to_owned(), json: true, now: Timestamp::from_date(2026, 12, 1).unwrap() }
+    }
+
+    #[test]
+    fn nodes_of_one_provider_make_one_price_and_different_weights_are_no_price() {
+        let mut notes = Vec::new();
+        let two = [
+            account("a", Some("local"), [1, 0, 8], 1_000_000),
+            account("b", Some("local"), [1, 0, 8], 3_000_000),
+        ];
+        let total = by_model(&two, &mut notes).unwrap().remove(0);
+        assert_eq!(
+            (total.nodes.join(" "), total.cost.to_string(), total.tokens.output),
+            ("a b".into(), "20.00".into(), 4_000_000)
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let range = (Timestamp::from_seconds(0), Timestamp::from_seconds(3_600));
+        let offer = total.offer(&desk(folder.path()), Basis::Resident, range, &mut notes).unwrap().unwrap();
+        assert_eq!((offer.output.as_str(), offer.output_now), ("5.00", None));
+        assert!(
+            offer.row.source.starts_with("measured on a, b, 1970-01-01T00:00:00Z to"),
+            "{}",
+            offer.row.source
+        );
+        let differing =
+            [account("a", Some("local"), [1, 0, 8], 1), account("b", Some("local"), [1, 0, 9], 1)];
+        let error = by_model(&differing, &mut notes).err().unwrap().to_string();
+        assert!(error.contains("different weights"), "{error}");
+    }
+
+    #[test]
+    fn a_node_without_a_provider_and_a_model_without_tokens_have_no_price_and_it_is_said() {
+        let mut notes = Vec::new();
+        let accounts = [account("a", None, [1, 0, 8], 1), account("b", Some("local"), [1, 0, 8], 0)];
+        let mut models = by_model(&accounts, &mut notes).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let range = (Timestamp::from_seconds(0), Timestamp::from_seconds(3_600));
+        let offer = models.remove(0).offer(&desk(folder.path()), Basis::Work, range, &mut notes).unwrap();
+        assert!(offer.is_none() && models.is_empty());
+        assert!(notes[0].contains("has no provider") && notes[1].contains("which is not free"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_was_written_last_is_taken_back_and_what_was_there_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("local.measured.toml");
+        let prices =
+            prices_of("5".parse().unwrap(), Tokens { input: 9, cached: 0, output: 1 }, Weights::default());
+        let row = |day| {
+            let at = Timestamp::from_date(2026, 11, day).unwrap();
+            price_row("local", "m", prices.unwrap(), at, "measured".to_owned())
+        };
+        let desk = desk(folder.path());
+        for day in [1, 2, 2] {
+            add_row(&file, &row(day), &desk).unwrap();
+        }
+        assert_eq!(desk.rows_of("local.measured.toml").unwrap(), [row(1), row(2)]);
+        undo(&file, &desk).unwrap();
+        assert_eq!(desk.rows_of("local.measured.toml").unwrap(), [row(1)]);
+        undo(&file, &desk).unwrap();
+        assert!(!file.exists());
+        assert!(undo(&file, &desk).unwrap_err().to_string().contains("no rows to take back"));
+        let other = PriceRow { provider: "other".to_owned(), ..row(3) };
+        add_row(&file, &row(3), &desk).unwrap();
+        assert!(add_row(&file, &other, &desk).unwrap_err().to_string().contains("another provider"));
+        assert!(
+            add_row(Path::new("prices.txt"), &other, &desk).unwrap_err().to_string().contains("price file")
+        );
+    }
+}
