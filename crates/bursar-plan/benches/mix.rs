@@ -19,5 +19,19 @@ fn plans(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, plans);
+/// As many hours as a year has: the two weeks 26 times.
+fn a_year(c: &mut Criterion) {
+    let mut problem = instances::problem(&instances::VARIANTS[7]);
+    for model in &mut problem.models {
+        model.loads.iter_mut().flatten().for_each(|load| *load = load.repeat(26));
+        model.peaks.iter_mut().for_each(|peaks| *peaks = peaks.repeat(26));
+        model.api.iter_mut().for_each(|api| *api = api.repeat(26));
+    }
+    let mut group = c.benchmark_group("plan 8,736 hours");
+    group.sample_size(10);
+    group.bench_function(instances::VARIANTS[7].name, |b| b.iter(|| bursar_plan::mix::plan(&problem)));
+    group.finish();
+}
+
+criterion_group!(benches, plans, a_year);
 criterion_main!(benches);

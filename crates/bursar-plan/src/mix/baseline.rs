@@ -153,12 +153,13 @@ fn each_node(hours: &Hours, fleet: &Fleet, (m, h): (usize, usize), free: u32) ->
         let bill: i128 = (0..hours.hours)
             .filter(|&t| !lane.idle[t])
             .map(|t| {
-                let part = left(t).min(lane.shares[t * hours.kinds() + h]);
-                i128::from(part) * lane.api.as_ref().map_or(0, |api| i128::from(api[t]))
+                let rest = left(t);
+                let after = rest.saturating_sub(lane.shares[t * hours.kinds() + h]);
+                lane.api_cost(t, rest) - lane.api_cost(t, after)
             })
             .sum();
         let node = cost(n + 1).zip(cost(n)).map(|(more, fewer)| (more - fewer) * hours.hours as i128);
-        if !node.is_some_and(|node| bill > 0 && reaches(bill / i128::from(ALL), node)) {
+        if !node.is_some_and(|node| bill > 0 && reaches(bill, node)) {
             return n;
         }
     }

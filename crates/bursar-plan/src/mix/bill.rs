@@ -4,6 +4,7 @@ use bursar_core::Money;
 
 use super::hour::{ALL, Hours};
 use super::problem::{MixError, Problem};
+use super::spread::STEPS;
 use super::weigh::Scales;
 use crate::supply::Term;
 
@@ -242,27 +243,17 @@ impl Bill {
         if rests.is_empty() {
             return Ok(());
         }
-        let demand = rests.iter().map(|&(_, rest)| rest as f64).sum::<f64>() / ALL as f64;
-        let Some(api) = &lane.api else {
+        let sixths = rests.iter().map(|&(t, rest)| lane.uncarried(t, rest) as f64).sum::<f64>();
+        let demand = sixths / (ALL as f64 * STEPS as f64);
+        if lane.api.is_none() {
             self.unserved.push(Unserved { model, steps: rests.len(), demand });
             return Ok(());
-        };
-        let nanos = rests.iter().map(|&(t, rest)| part_of(api[t], rest)).sum();
+        }
+        let nanos = rests.iter().map(|&(t, rest)| lane.api_cost(t, rest)).sum();
         let amount = money(nanos).ok_or_else(|| MixError::TooMuch(format!("{model:?} at the API")))?;
         self.lines.push(Line { model, item: Item::Api { hours: demand }, amount });
         Ok(())
     }
-}
-
-/// `parts` of an hour that costs `nanos` in whole, rounded half-even.
-pub(crate) fn part_of(nanos: i64, parts: u64) -> i128 {
-    rounded(i128::from(nanos) * i128::from(parts), i128::from(ALL))
-}
-
-/// The quotient of two numbers that are not negative, rounded half-even.
-pub(crate) fn rounded(over: i128, under: i128) -> i128 {
-    let (whole, rest) = (over / under, over % under);
-    whole + i128::from(2 * rest > under || (2 * rest == under && whole % 2 == 1))
 }
 
 /// An amount, where it is in the range of money.

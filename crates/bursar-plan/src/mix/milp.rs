@@ -6,17 +6,20 @@
 //! For model `m`, kind `h`, committed term `k` and hour `t`:
 //!
 //! ```text
-//! minimise  T·Σ price[h,k]·N[m,h,k]  +  Σ price[h]·D[m,h,t]  +  Σ api[m,t]·a[m,t]
-//! such that Σ_h share[m,h,t]·(Σ_k N[m,h,k] + D[m,h,t]) + a[m,t] ≥ 1     where anything is asked
+//! minimise  T·Σ price[h,k]·N[m,h,k]  +  Σ price[h]·D[m,h,t]  +  Σ api[m,t]·(b[m,t]/6 + a[m,t])
+//! such that Σ_h share[m,h,t]·(Σ_k N[m,h,k] + D[m,h,t]) + b[m,t] + a[m,t] ≥ peak[m,t]    where anything is asked
 //!           Σ_m N[m,h,k] ≤ limit[h,k],   Σ_m D[m,h,t] ≤ limit[h]
-//!           N, D whole, 0 ≤ a ≤ 1, and a = 0 where the model may not leave
+//!           N, D whole, a ≥ 0, 0 ≤ b ≤ top[m,t], and a = b = 0 where the model may not leave
 //! ```
+//!
+//! with shares and peaks as multiples of the hour's mean, and `top` what the highest ten minutes ask beyond the others.
 
 use good_lp::{Expression, ProblemVariables, Solution, SolverModel, Variable, variable};
 
 use super::bill::Fleet;
 use super::hour::{ALL, Hours, Lane, Price};
 use super::problem::{MixError, Problem};
+use super::spread::STEPS;
 
 const NANOS_PER_DOLLAR: f64 = 1e9;
 
@@ -35,7 +38,8 @@ struct Nodes {
     committed: Vec<Vec<Variable>>,
     /// At `t × kinds + h`.
     rented: Vec<Option<Variable>>,
-    outside: Vec<Option<Variable>>,
+    /// What goes to the API of each hour: of the highest ten minutes alone, and of the whole hour.
+    outside: Vec<Option<[Variable; 2]>>,
 }
 
 /// The program of a problem, not yet handed to a solver.
@@ -89,11 +93,13 @@ impl Whole<'_> {
             for h in 0..kinds {
                 let share = lane.shares[t * kinds + h];
                 let rented = self.hours.on_demand[h].filter(|_| share > 0 && !lane.idle[t]);
-                let most = ALL.div_ceil(share.max(1)) as u32;
+                let most = lane.asked[t].div_ceil(share.max(1)) as u32;
                 nodes.rented.push(rented.map(|p| self.vars.add(whole(most, &p))));
             }
             let outside = lane.api.as_ref().filter(|_| !lane.idle[t]);
-            nodes.outside.push(outside.map(|_| self.vars.add(variable().min(0.0).max(1.0))));
+            let (top, always) = lane.split(t, lane.asked[t]);
+            let mut part = |parts: u64| self.vars.add(variable().min(0.0).max(parts as f64 / ALL as f64));
+            nodes.outside.push(outside.map(|_| [part(top), part(always)]));
         }
         nodes
     }
@@ -112,8 +118,9 @@ impl Whole<'_> {
                 }
             }
             for (t, &a) in nodes.outside.iter().enumerate() {
-                if let (Some(a), Some(api)) = (a, &lane.api) {
-                    objective.add_mul(api[t] as f64 / NANOS_PER_DOLLAR, a);
+                if let (Some([top, always]), Some(api)) = (a, &lane.api) {
+                    objective.add_mul(api[t] as f64 / NANOS_PER_DOLLAR / STEPS as f64, top);
+                    objective.add_mul(api[t] as f64 / NANOS_PER_DOLLAR, always);
                 }
             }
         }
@@ -125,14 +132,14 @@ impl Whole<'_> {
         let mut rows = Vec::new();
         for (lane, nodes) in self.hours.lanes.iter().zip(&self.nodes) {
             for t in (0..self.hours.hours).filter(|&t| !lane.idle[t]) {
-                let mut carried: Expression = nodes.outside[t].iter().sum();
+                let mut carried: Expression = nodes.outside[t].iter().flatten().sum();
                 for h in 0..kinds {
                     let share = lane.shares[t * kinds + h] as f64 / ALL as f64;
                     for &n in nodes.committed[h].iter().chain(&nodes.rented[t * kinds + h]) {
                         carried.add_mul(share, n);
                     }
                 }
-                rows.push(carried.geq(1.0));
+                rows.push(carried.geq(lane.asked[t] as f64 / ALL as f64));
             }
         }
         rows

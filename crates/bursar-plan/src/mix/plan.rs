@@ -4,12 +4,13 @@ use std::fmt;
 
 use bursar_core::Money;
 
-use super::bill::{Bill, Fleet, money, part_of};
+use super::bill::{Bill, Fleet, money};
 use super::cover::Cover;
-use super::hour::{ALL, Hours};
+use super::hour::{ALL, Hours, ROUNDING};
 use super::problem::{MixError, Problem};
 use super::relax::relax;
 use super::search::search;
+use super::spread::STEPS;
 use super::weigh::Scales;
 use crate::supply::Term;
 
@@ -182,11 +183,12 @@ fn carried(hours: &Hours, fleet: &Fleet, m: usize) -> Vec<Vec<u64>> {
     let (lane, kinds) = (&hours.lanes[m], hours.kinds());
     let mut carried = vec![vec![0; hours.hours]; kinds];
     for t in (0..hours.hours).filter(|&t| !lane.idle[t]) {
-        let mut rest = ALL;
+        let (mut capacity, mut left) = (0u64, ALL * STEPS as u64);
         for (h, nodes) in fleet.working(m, t).into_iter().enumerate() {
-            let part = lane.shares[t * kinds + h].saturating_mul(u64::from(nodes)).min(rest);
-            carried[h][t] = part;
-            rest -= part;
+            capacity = capacity.saturating_add(lane.shares[t * kinds + h].saturating_mul(u64::from(nodes)));
+            let uncarried = lane.uncarried(t, lane.beyond(t, capacity)).min(left);
+            carried[h][t] = (left - uncarried) / STEPS as u64;
+            left = uncarried;
         }
     }
     carried
@@ -239,14 +241,15 @@ fn spared(hours: &Hours, m: usize, h: usize, (fewer, more): (&[u32], &[u32])) ->
             nanos += hours.on_demand[h].map_or(0, |p| i128::from(p.nanos) * i128::from(n));
             rest = rest.saturating_sub(lane.shares[t * kinds + h].saturating_mul(u64::from(n)));
         });
-        nanos + lane.api.as_ref().map_or(0, |api| part_of(api[t], rest))
+        nanos + lane.api_cost(t, if rest <= ROUNDING { 0 } else { rest })
     };
     let (mut nanos, mut busy) = (0, 0.0);
     for t in (0..hours.hours).filter(|&t| !lane.idle[t] && lane.shares[t * kinds + h] > 0) {
         nanos += exact(t, fewer) - exact(t, more);
-        busy += (lane.rest(t, fewer) - lane.rest(t, more)) as f64 / lane.shares[t * kinds + h] as f64;
+        let sixths = lane.uncarried(t, lane.rest(t, fewer)) - lane.uncarried(t, lane.rest(t, more));
+        busy += sixths as f64 / lane.shares[t * kinds + h] as f64;
     }
-    (nanos, busy / hours.hours as f64)
+    (nanos, busy / (hours.hours * STEPS) as f64)
 }
 
 impl Holding {

@@ -11,6 +11,7 @@ use good_lp::{Expression, ProblemVariables, Solution, SolverModel, Variable, var
 
 use super::hour::{ALL, Hours, Lane};
 use super::problem::MixError;
+use super::spread::STEPS;
 
 /// The rounds of cuts end here at the latest; what is reached by then is a bound all the same.
 const ROUNDS: usize = 200;
@@ -86,7 +87,7 @@ fn unit(hours: &Hours) -> f64 {
         costs.fold(0.0, f64::max) * hours.hours as f64
     };
     let lane_cost = |lane: &Lane| -> f64 {
-        let costs = (0..hours.hours).filter(|&t| !lane.idle[t]).map(|t| lane.cheapest(hours, t));
+        let costs = (0..hours.hours).filter(|&t| !lane.idle[t]).map(|t| lane.cheapest(hours, t).1);
         let (can, cannot): (Vec<f64>, Vec<f64>) = costs.partition(|c| c.is_finite());
         can.iter().sum::<f64>() + if cannot.is_empty() { 0.0 } else { committed(lane) }
     };
@@ -94,22 +95,29 @@ fn unit(hours: &Hours) -> f64 {
 }
 
 impl Lane {
-    /// What a whole hour's demand costs without committed nodes, rented nodes as fractions; infinite where it can be
-    /// neither rented nor sent to the API.
-    fn cheapest(&self, hours: &Hours, t: usize) -> f64 {
+    /// What a whole hour's mean costs without committed nodes, rented nodes as fractions: where it is asked for in a sixth
+    /// of the hour, and where always. Infinite where it can be neither rented nor sent to the API.
+    fn cheapest(&self, hours: &Hours, t: usize) -> (f64, f64) {
         let kinds = hours.kinds();
         let rented = hours.on_demand.iter().enumerate().filter_map(|(h, price)| {
             let (price, share) = ((*price)?, self.shares[t * kinds + h]);
             (share > 0 && price.limit > 0).then(|| price.nanos as f64 * ALL as f64 / share as f64)
         });
+        let rented = rented.fold(f64::INFINITY, f64::min);
         let outside = self.api.as_ref().map_or(f64::INFINITY, |api| api[t] as f64);
-        rented.fold(outside, f64::min)
+        (rented.min(outside / STEPS as f64), rented.min(outside))
     }
 
-    /// The parts that fractions of nodes leave over, as a share of the hour.
+    /// What the highest ten minutes ask, and which of it they alone ask, as multiples of the hour's mean.
+    fn asked_of(&self, t: usize) -> (f64, f64) {
+        (self.asked[t] as f64 / ALL as f64, self.split(t, u64::MAX).0 as f64 / ALL as f64)
+    }
+
+    /// What fractions of nodes leave over, as a multiple of the hour's mean.
     fn rest_of(&self, t: usize, nodes: &[f64]) -> f64 {
         let shares = &self.shares[t * nodes.len()..(t + 1) * nodes.len()];
-        1.0 - shares.iter().zip(nodes).map(|(&share, n)| share as f64 / ALL as f64 * n).sum::<f64>()
+        let carried: f64 = shares.iter().zip(nodes).map(|(&share, n)| share as f64 / ALL as f64 * n).sum();
+        self.asked_of(t).0 - carried
     }
 }
 
@@ -145,11 +153,14 @@ impl Program<'_> {
         let (lane, kinds) = (&self.hours.lanes[model], nodes.len());
         let mut cut = Cut { model, level: 0.0, slopes: vec![0.0; kinds] };
         for t in (0..self.hours.hours).filter(|&t| !lane.idle[t]) {
-            let whole = lane.cheapest(self.hours, t) / self.unit;
-            if whole.is_finite() && lane.rest_of(t, nodes) > 0.0 {
-                cut.level += whole;
-                for (h, slope) in cut.slopes.iter_mut().enumerate() {
-                    *slope += whole * (lane.shares[t * kinds + h] as f64 / ALL as f64);
+            let (at_top, always) = lane.cheapest(self.hours, t);
+            let ((asked, top), rest) = (lane.asked_of(t), lane.rest_of(t, nodes));
+            if always.is_finite() && rest > 0.0 {
+                let slope = if rest > top { always } else { at_top } / self.unit;
+                let cost = (at_top * rest.min(top) + always * (rest - top).max(0.0)) / self.unit;
+                cut.level += cost + slope * (asked - rest);
+                for (h, falls) in cut.slopes.iter_mut().enumerate() {
+                    *falls += slope * (lane.shares[t * kinds + h] as f64 / ALL as f64);
                 }
             }
         }
@@ -160,11 +171,11 @@ impl Program<'_> {
     fn shortest(&self, model: usize, nodes: &[f64]) -> Option<Must> {
         let (lane, kinds) = (&self.hours.lanes[model], nodes.len());
         let alone = (0..self.hours.hours)
-            .filter(|&t| !lane.idle[t] && lane.cheapest(self.hours, t).is_infinite())
+            .filter(|&t| !lane.idle[t] && lane.cheapest(self.hours, t).1.is_infinite())
             .map(|t| (lane.rest_of(t, nodes), t));
         let (rest, t) = alone.max_by(|a, b| a.0.total_cmp(&b.0))?;
         let shares = &lane.shares[t * kinds..(t + 1) * kinds];
-        let must = Must { model, shares: shares.iter().map(|&s| s as f64 / ALL as f64).collect() };
+        let must = Must { model, shares: shares.iter().map(|&s| s as f64 / lane.asked[t] as f64).collect() };
         let told = self.musts.iter().any(|m| m.model == model && m.shares == must.shares);
         (rest > 1e-6 && !told).then_some(must)
     }

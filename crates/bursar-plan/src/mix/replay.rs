@@ -8,14 +8,12 @@ use std::cmp::Ordering;
 use bursar_core::Money;
 
 use super::batch::{Deferred, Job, defer};
-use super::bill::{Bill, Fleet, Item, Line, Unserved, money, rounded};
+use super::bill::{Bill, Fleet, Item, Line, Unserved, money};
 use super::failures::{Presence, STEP};
-use super::hour::{ALL, Hours, Lane};
+use super::hour::{ALL, Hours, Lane, ROUNDING, rounded};
 use super::problem::{MixError, Model, Problem};
 use super::spread::{STEPS, spread};
 
-/// Parts that the rounding of shares and peaks may leave over.
-const ROUNDING: u64 = 8;
 const HOUR: u128 = 3_600;
 
 /// A model's work that can wait.
@@ -67,7 +65,7 @@ pub fn replay(problem: &Problem, fleet: &Fleet, batches: &[Batch], seed: u64) ->
     batches.iter().try_for_each(|batch| batch.check(problem))?;
     let mut models = Vec::new();
     let bill = Bill::with(problem, &hours, fleet, |bill, m| {
-        let mut run = Run::of(problem, fleet, m, seed);
+        let mut run = Run::of(problem, hours.lanes[m].clone(), (fleet, m), seed);
         let batch = batches.iter().find(|b| b.model == m);
         if let Some(batch) = batch {
             run.work(batch);
@@ -122,11 +120,11 @@ struct Run {
 }
 
 impl Run {
-    fn of(problem: &Problem, fleet: &Fleet, m: usize, seed: u64) -> Run {
+    fn of(problem: &Problem, lane: Lane, (fleet, m): (&Fleet, usize), seed: u64) -> Run {
         let (model, kinds) = (&problem.models[m], problem.hardware.len());
         let presence = Presence::of(problem, fleet, m, seed);
         let mut run = Run {
-            lane: Lane::of_means(problem, model),
+            lane,
             kinds,
             left: vec![Left::default(); problem.hours() * STEPS],
             there: presence.seconds.iter().sum(),
@@ -262,15 +260,13 @@ impl Run {
     }
 }
 
-/// What each step of hour `t` asks, in parts of the hour's mean. Where the peak contradicts the mean, the mean holds.
+/// What each step of hour `t` asks, in parts of the hour's mean. Lanes have peaks that can be spread.
 fn steps(lane: &Lane, model: &Model, t: usize) -> [u64; STEPS] {
-    let peak = model.peaks.as_ref().map_or(1.0, |peaks| peaks[t]);
-    let highest = ((peak * ALL as f64) as u64).clamp(ALL, ALL * STEPS as u64);
     let load = |t: usize| {
         model.loads.iter().flatten().next().map_or(0.0, |load| load.get(t).copied().unwrap_or(0.0))
     };
     let before = if t == 0 { load(0) } else { load(t - 1) };
     let after = if t + 1 < lane.idle.len() { load(t + 1) } else { load(t) };
     let later = after.partial_cmp(&before).unwrap_or(Ordering::Equal);
-    spread(ALL * STEPS as u64, highest, later).unwrap_or([ALL; STEPS])
+    spread(ALL * STEPS as u64, lane.asked[t], later).unwrap_or([ALL; STEPS])
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::cover::Cover;
 use super::hour::{ALL, Hours};
+use super::spread::STEPS;
 
 /// Scarce nodes are dealt in every way where there are no more ways than this.
 const MOST_WAYS: u64 = 1_000;
@@ -122,7 +123,8 @@ impl<'a> Scales<'a> {
                 let alone = self.cover.cost(self.hours, lane, (t, rest), &self.limits);
                 let mut nodes = 0u32;
                 self.cover.rented(|_, n| nodes += n);
-                let gain = lane.outside(t) * (rest as f64 / ALL as f64) - alone;
+                let outside = lane.outside(t) * lane.uncarried(t, rest) as f64 / (ALL as f64 * STEPS as f64);
+                let gain = outside - alone;
                 wanted.push((gain / f64::from(nodes.max(1)), Wish { model: m, rest, alone }));
             }
         }

@@ -114,7 +114,8 @@ fn a_model_that_stays_inside_is_carried_at_its_peak_and_what_cannot_be_is_told()
     let short = plan(&problem).unwrap();
     assert_eq!((counts(&short), short.bound), (vec![3], None));
     let unserved = &short.bill.unserved[0];
-    assert_eq!((unserved.steps, (unserved.demand * 100.0).round()), (1, 25.0));
+    // Half of the second hour's mean, in one of its six steps.
+    assert_eq!((unserved.steps, (unserved.demand * 1_200.0).round()), (1, 100.0));
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn the_whole_program_says_the_same_as_the_plan_where_it_is_small_enough_to_be_so
 fn small(quotas: bool) -> impl Strategy<Value = Problem> {
     let quota = prop::option::weighted(if quotas { 0.7 } else { 1e-9 }, 0u32..3);
     let kind = (2i64..9, 2i64..9, 1i64..7, prop::option::of(0u32..3), quota);
-    let demand = prop::collection::vec((0u32..200, 0u32..200, 1i64..30), 3);
+    let demand = prop::collection::vec((0u32..200, 0u32..200, 1i64..30, 0u32..5), 3);
     let models = prop::collection::vec((demand, any::<bool>()), 2);
     (prop::collection::vec(kind, 2), models).prop_map(|(kinds, models)| {
         let hardware = kinds.into_iter().enumerate().map(|(i, (od, year, owned, limit, quota))| {
@@ -213,12 +214,15 @@ fn small(quotas: bool) -> impl Strategy<Value = Problem> {
             hardware(&format!("kind {i}"), &terms)
         });
         let models = models.into_iter().enumerate().map(|(i, (hours, stays))| {
-            let load = |f: fn(&(u32, u32, i64)) -> u32| {
-                hours.iter().map(|h| f64::from(f(h)) / 100.0).collect::<Vec<_>>()
+            let peaks: Vec<f64> = hours.iter().map(|h| 1.0 + f64::from(h.3)).collect();
+            // In the highest ten minutes at most two nodes.
+            let load = |f: fn(&(u32, u32, i64, u32)) -> u32| {
+                hours.iter().zip(&peaks).map(|(h, peak)| f64::from(f(h)) / 100.0 / peak).collect::<Vec<_>>()
             };
             let api: Vec<i64> = hours.iter().map(|h| h.2).collect();
             let place = if stays { Place::StaysInside } else { Place::Anywhere };
-            Model { place, ..model(&format!("model {i}"), &[&load(|h| h.0), &load(|h| h.1)], &api) }
+            let loads = [load(|h| h.0), load(|h| h.1)];
+            Model { place, peaks: Some(peaks), ..model(&format!("model {i}"), &[&loads[0], &loads[1]], &api) }
         });
         Problem { hardware: hardware.collect(), models: models.collect() }
     })
@@ -240,8 +244,10 @@ fn lowest(problem: &Problem) -> f64 {
     let outside = |m: usize, t: usize, nodes: [u32; 2]| {
         let model = &problem.models[m];
         let carried: f64 =
-            (0..2).map(|h| f64::from(nodes[h]) / model.loads[h].as_ref().unwrap()[t].max(1.0)).sum();
-        let left = 1.0 - carried;
+            (0..2).map(|h| f64::from(nodes[h]) / model.loads[h].as_ref().unwrap()[t].max(1e-6)).sum();
+        let peak = model.peaks.as_ref().unwrap()[t];
+        let left = peak - carried;
+        let others = ((6.0 - peak) / 5.0 - carried).max(0.0);
         let idle = model.loads.iter().flatten().all(|load| load[t] == 0.0);
         match model.place {
             _ if left < 1e-9 => 0.0,
@@ -252,7 +258,7 @@ fn lowest(problem: &Problem) -> f64 {
                     f64::INFINITY
                 }
             }
-            _ => model.api.as_ref().unwrap()[t].nanos() as f64 / 1e9 * left,
+            _ => model.api.as_ref().unwrap()[t].nanos() as f64 / 1e9 * (left + 5.0 * others) / 6.0,
         }
     };
     let hour = |t: usize, held: [u32; 4]| {
