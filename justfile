@@ -45,3 +45,10 @@ race budget="0.01":
 # Every fuzz target for five minutes
 fuzz seconds="300":
     fuzz/run {{seconds}}
+
+# How far plans are from the optimum (cmake, a C++ compiler and libclang for HiGHS), from the rule of thumb, and a week ahead
+plans seconds="60":
+    cargo run --release -p bursar-plan --features highs --example mix_against_highs -- {{seconds}}
+    cargo run --release -p bursar-plan --example mix_baselines
+    cargo run --release -p bursar-plan --example week_ahead
+    cargo bench -p bursar-plan --bench mix

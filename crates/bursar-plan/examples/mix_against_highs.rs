@@ -17,6 +17,7 @@ mod traces;
 
 const GAP: f32 = 1e-4;
 
+#[expect(clippy::disallowed_methods, reason = "a program that measures reads the clock")]
 fn main() -> Result<(), MixError> {
     let seconds = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(300.0);
     println!("instance,highs_dollars,highs_seconds,plan_dollars,plan_seconds,bound_dollars");
