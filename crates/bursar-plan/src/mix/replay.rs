@@ -15,14 +15,16 @@ use super::problem::{MixError, Model, Problem};
 use super::spread::{STEPS, spread};
 
 const HOUR: u128 = 3_600;
+/// Units of work that a node can do per hour at most.
+const MOST_WORK: u64 = 1_000_000_000_000;
 
 /// A model's work that can wait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// Whose work: the model's place.
     pub model: usize,
-    /// Units of work that a node of each kind does per hour; `None` where it cannot.
-    pub per_node_hour: Vec<Option<f64>>,
+    /// Units of work that a node of each kind does per hour; `None` where it cannot. A unit is small, such as a token.
+    pub per_node_hour: Vec<Option<u64>>,
     /// The jobs, in ten-minute steps.
     pub jobs: Vec<Job>,
     /// For each job what all of it costs at the API; `None` where it may not go there.
@@ -62,7 +64,9 @@ pub struct ModelReplay {
 /// The problem's own, those of [`Fleet::bill`], and [`MixError::Number`] where a batch does not fit the problem.
 pub fn replay(problem: &Problem, fleet: &Fleet, batches: &[Batch], seed: u64) -> Result<Replay, MixError> {
     let hours = Hours::new(problem)?;
-    batches.iter().try_for_each(|batch| batch.check(problem))?;
+    for (i, batch) in batches.iter().enumerate() {
+        batch.check(problem, &batches[..i])?;
+    }
     let mut models = Vec::new();
     let bill = Bill::with(problem, &hours, fleet, |bill, m| {
         let mut run = Run::of(problem, hours.lanes[m].clone(), (fleet, m), seed);
@@ -77,7 +81,7 @@ pub fn replay(problem: &Problem, fleet: &Fleet, batches: &[Batch], seed: u64) ->
 }
 
 impl Batch {
-    fn check(&self, problem: &Problem) -> Result<(), MixError> {
+    fn check(&self, problem: &Problem, before: &[Batch]) -> Result<(), MixError> {
         let wrong = |what, value: String, must| {
             let whose = problem.models.get(self.model).map_or("a batch", |m| m.name.as_str()).to_owned();
             Err(MixError::Number { whose, what, hour: 0, value, must })
@@ -86,10 +90,17 @@ impl Batch {
         if self.model >= problem.models.len() {
             return wrong("the model's place", self.model.to_string(), "one of the problem's models");
         }
+        if before.iter().any(|b| b.model == self.model) {
+            return wrong(
+                "another batch",
+                "given".to_owned(),
+                "part of the model's first: put the jobs together",
+            );
+        }
         if speeds.len() != problem.hardware.len() {
             return wrong("kinds with a speed", speeds.len().to_string(), "as many as the problem has");
         }
-        if let Some(speed) = speeds.iter().flatten().find(|s| !(s.is_finite() && (0.0..=1e12).contains(*s))) {
+        if let Some(speed) = speeds.iter().flatten().find(|&&s| s > MOST_WORK) {
             return wrong("the work of a node per hour", speed.to_string(), "0 to 10¹² units");
         }
         if self.api.len() != self.jobs.len() {
@@ -172,8 +183,8 @@ impl Run {
 
     /// Puts work that can wait into what is idle.
     fn work(&mut self, batch: &Batch) {
-        let speed = |h: usize| batch.per_node_hour[h].filter(|_| self.lane.runs_on(h)).unwrap_or(0.0) as u128;
-        let speeds: Vec<u128> = (0..self.kinds).map(speed).collect();
+        let speed = |h: usize| batch.per_node_hour[h].filter(|_| self.lane.runs_on(h)).unwrap_or(0);
+        let speeds: Vec<u128> = (0..self.kinds).map(|h| u128::from(speed(h))).collect();
         let units = |idle: &[u64]| {
             let work = idle.iter().zip(&speeds).map(|(&seconds, speed)| u128::from(seconds) * speed / HOUR);
             work.sum::<u128>().min(u128::from(u64::MAX)) as u64

@@ -113,7 +113,7 @@ fn work_that_can_wait_fills_idle_nodes_and_only_what_is_late_goes_to_the_api() {
     let job = |due, work| Job { arrives: 0, due, work };
     let batch = Batch {
         model: 0,
-        per_node_hour: vec![Some(600.0)],
+        per_node_hour: vec![Some(600)],
         jobs: vec![job(12, 300), job(9, 400)],
         api: vec![Some(dollars(3)), Some(dollars(8))],
     };
@@ -128,9 +128,22 @@ fn work_that_can_wait_fills_idle_nodes_and_only_what_is_late_goes_to_the_api() {
 fn late_work_that_may_not_leave_is_told_as_unserved() {
     let problem = one(&[1.0], &[1.0]);
     let jobs = vec![Job { arrives: 0, due: 6, work: 10 }];
-    let batch = Batch { model: 0, per_node_hour: vec![Some(60.0)], jobs, api: vec![None] };
+    let batch = Batch { model: 0, per_node_hour: vec![Some(60)], jobs, api: vec![None] };
     let bill = replay(&problem, &nodes(&problem, 1), &[batch], 1).unwrap().bill;
     assert_eq!((bill.unserved[0].model.as_str(), bill.unserved[0].demand), ("a (batch)", 1.0));
+}
+
+#[test]
+fn a_batch_that_does_not_fit_the_problem_is_refused_by_name() {
+    let problem = one(&[1.0], &[1.0]);
+    let batch = Batch { model: 0, per_node_hour: vec![Some(60)], jobs: Vec::new(), api: Vec::new() };
+    let told = |batches: &[Batch]| replay(&problem, &nodes(&problem, 1), batches, 1).unwrap_err().to_string();
+    assert!(told(&[batch.clone(), batch.clone()]).contains("put the jobs together"));
+    assert!(told(&[Batch { model: 1, ..batch.clone() }]).contains("one of the problem's models"));
+    assert!(
+        told(&[Batch { per_node_hour: Vec::new(), ..batch.clone() }]).contains("as many as the problem has")
+    );
+    assert!(told(&[Batch { api: vec![None], ..batch }]).contains("one for each job"));
 }
 
 #[test]
