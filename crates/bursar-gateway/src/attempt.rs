@@ -60,6 +60,28 @@ pub(crate) struct Settled {
     pub(crate) remaining: Option<Remaining>,
 }
 
+/// An attempt whose cost is known and that is not booked yet. Dropping it books it, so that it happens exactly once
+/// whatever becomes of the task that was to do it.
+struct Unbooked(Option<Box<Booking>>);
+
+/// What a record costs; `None` where a price is not known.
+#[derive(Clone, Copy)]
+struct Costs {
+    list: Option<Money>,
+    contracted: Option<Money>,
+}
+
+/// What a record is made of.
+struct Booking {
+    live: Box<Live>,
+    end: EndOfStream,
+    ended_at: Timestamp,
+    usage: MeteredUsage,
+    book: Arc<PriceBook>,
+    sent_model: Option<String>,
+    contracted_cost: Option<Money>,
+}
+
 /// What an attempt is opened with.
 pub(crate) struct Opening {
     pub(crate) open: OpenAttempt,
@@ -156,10 +178,22 @@ impl Attempt {
 
     /// Settles with how it ended.
     pub(crate) fn settle(mut self, end: EndOfStream) -> Settled {
-        match self.live.take() {
-            Some(live) => live.settle(end),
-            None => Settled::default(),
+        self.live.take().map(|live| live.settle(end).0).unwrap_or_default()
+    }
+
+    /// Tells at once what an answer that has ended cost, and books it right after the running task has written the
+    /// answer: the client does not wait for the books. Where a budget could not carry the same call again, it is
+    /// booked first, so that the client's next call finds what this one left.
+    pub(crate) fn settle_behind_answer(mut self, end: EndOfStream) -> Settled {
+        let Some(live) = self.live.take() else { return Settled::default() };
+        let can_wait = live.held.as_ref().is_none_or(Held::fits_again);
+        let (settled, unbooked) = live.settle(end);
+        if let (true, Some(unbooked), Ok(runtime)) =
+            (can_wait, unbooked, tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(async move { drop(unbooked) });
         }
+        settled
     }
 }
 
@@ -169,6 +203,41 @@ impl Drop for Attempt {
             let stopping = live.shared.is_cut_off();
             live.settle(if stopping { EndOfStream::GatewayStopped } else { EndOfStream::ClientCancelled });
         }
+    }
+}
+
+impl Unbooked {
+    fn new(booking: Booking) -> Option<Unbooked> {
+        Some(Unbooked(Some(Box::new(booking))))
+    }
+}
+
+impl Drop for Unbooked {
+    fn drop(&mut self) {
+        if let Some(booking) = self.0.take() {
+            booking.book();
+        }
+    }
+}
+
+impl Booking {
+    fn book(self) {
+        let Booking { mut live, end, ended_at, usage, book, sent_model, contracted_cost } = self;
+        let held = live.held.take();
+        let costs = Costs {
+            list: live.cost(&usage, &book, sent_model.as_deref(), PriceView::List),
+            contracted: contracted_cost,
+        };
+        let record = live.record((end, ended_at), usage, &book, costs);
+        if live.journalled {
+            live.keep(&record);
+        }
+        if let Some(held) = held {
+            held.settle(Amounts::used_by(&record));
+        }
+        observe::settled(&record, &book, &live.shared.warned);
+        let model = sent_model.as_deref().unwrap_or_default();
+        live.shared.budgets.learn(&record, &live.asked.view, live.surface, model);
     }
 }
 
@@ -188,7 +257,8 @@ impl Live {
         }
     }
 
-    fn settle(mut self: Box<Self>, end: EndOfStream) -> Settled {
+    /// What came of it, and what is still to be booked; nothing where that is done or another thread does it.
+    fn settle(mut self: Box<Self>, end: EndOfStream) -> (Settled, Option<Unbooked>) {
         let told = self.tap.as_ref().map_or(end, |tap| tap.ending(end));
         if told != end {
             self.reasons.push("the provider told an error within its answer".to_owned());
@@ -198,7 +268,7 @@ impl Live {
         // Counting a long prompt takes longer than a request's share of this thread.
         if needs_count && self.asked.body.len() > 32 * 1024 && tokio::runtime::Handle::try_current().is_ok() {
             tokio::task::spawn_blocking(move || self.book(end, true));
-            return Settled::default();
+            return (Settled::default(), None);
         }
         self.book(end, needs_count)
     }
@@ -211,12 +281,12 @@ impl Live {
         charged && !told && !self.asked.body.is_empty()
     }
 
-    fn book(mut self: Box<Self>, end: EndOfStream, count_input: bool) -> Settled {
+    fn book(mut self: Box<Self>, end: EndOfStream, count_input: bool) -> (Settled, Option<Unbooked>) {
         if let Some(work) = self.tap.as_ref().and_then(Tap::finished_work) {
-            return self.book_work(&work, end);
+            return (self.book_work(&work, end), None);
         }
         if self.fetches {
-            return Settled::default();
+            return (Settled::default(), None);
         }
         if self.tap.as_ref().is_some_and(Tap::is_pending) {
             let why = "the work is done in the background; it is booked when it is fetched";
@@ -252,22 +322,19 @@ impl Live {
         }
     }
 
-    /// Books what the call itself used.
-    fn book_own(mut self: Box<Self>, end: EndOfStream, usage: MeteredUsage) -> Settled {
+    /// What the call itself used and cost, ready to be booked.
+    fn book_own(mut self: Box<Self>, end: EndOfStream, usage: MeteredUsage) -> (Settled, Option<Unbooked>) {
         self.timings.total_us = Some(micros_since(self.arrived));
-        let held = self.held.take();
         let book =
-            held.as_ref().map_or_else(|| self.shared.prices.load_full(), |held| Arc::clone(&held.book));
-        let sent = self.sent_model.take().or_else(|| self.open.requested_model.clone());
-        let record = self.record(end, usage, &book, sent.as_deref());
-        observe::settled(&record, &book, &self.shared.warned);
-        if self.journalled {
-            self.keep(&record);
-        }
-        let remaining = held.and_then(|held| held.settle(Amounts::used_by(&record)));
-        let model = sent.as_deref().unwrap_or_default();
-        self.shared.budgets.learn(&record, &self.asked.view, self.surface, model);
-        Settled { cost: record.contracted_cost, model: record.usage.model, remaining }
+            self.held.as_ref().map_or_else(|| self.shared.prices.load_full(), |held| Arc::clone(&held.book));
+        let sent_model = self.sent_model.take().or_else(|| self.open.requested_model.clone());
+        let cost = self.cost(&usage, &book, sent_model.as_deref(), PriceView::Contracted);
+        let used = Amounts { usd: cost, tokens: usage.quantities.total_tokens() };
+        let remaining = self.held.as_ref().and_then(|held| held.remaining_after(used));
+        let settled = Settled { cost, model: usage.model.clone(), remaining };
+        let ended_at = now();
+        let booking = Booking { live: self, end, ended_at, usage, book, sent_model, contracted_cost: cost };
+        (settled, Unbooked::new(booking))
     }
 
     /// Books work that was done apart from this call, under the work's own id; and the call, where it is one of its
@@ -284,7 +351,8 @@ impl Live {
             self.reasons
                 .push(format!("the work was done in the background; it is booked as {}", of_work.id.request));
             let own = MeteredUsage { model: model.clone(), tier: usage.tier, ..MeteredUsage::default() };
-            let record = self.record(end, own, &book, None);
+            let costs = self.costs(&own, &book);
+            let record = self.record((end, now()), own, &book, costs);
             observe::settled(&record, &book, &self.shared.warned);
             self.keep(&record);
         }
@@ -294,7 +362,8 @@ impl Live {
             self.open = of_work;
             self.reasons =
                 vec![format!("work of the provider's own id {work}, booked when it was first fetched whole")];
-            let record = self.record(EndOfStream::Complete, usage, &book, None);
+            let costs = self.costs(&usage, &book);
+            let record = self.record((EndOfStream::Complete, now()), usage, &book, costs);
             observe::settled(&record, &book, &self.shared.warned);
             if self.keep(&record) {
                 self.shared.budgets.post(&record);
@@ -338,15 +407,22 @@ impl Live {
         usage
     }
 
-    /// The record. It is priced by the list that the hold was worked out with, as it was known then.
-    fn record(
-        &mut self,
-        end: EndOfStream,
-        usage: MeteredUsage,
+    /// What work that was done apart from the call costs.
+    fn costs(&self, usage: &MeteredUsage, book: &PriceBook) -> Costs {
+        Costs {
+            list: self.cost(usage, book, None, PriceView::List),
+            contracted: self.cost(usage, book, None, PriceView::Contracted),
+        }
+    }
+
+    /// A cost by the list that the hold was worked out with, as it was known then.
+    fn cost(
+        &self,
+        usage: &MeteredUsage,
         book: &PriceBook,
         sent_model: Option<&str>,
-    ) -> UsageRecord {
-        let ended_at = now();
+        view: PriceView,
+    ) -> Option<Money> {
         let call = CallFacts {
             provider: &self.open.provider,
             region: self.open.region.as_deref(),
@@ -355,8 +431,16 @@ impl Live {
             known_at: self.open.started_at,
             requested_tier: self.asked.tier,
         };
-        let cost = |view| cost_of_call(book, &call, &usage, view, Rounding::HalfEven);
-        let (list_cost, contracted_cost) = (cost(PriceView::List), cost(PriceView::Contracted));
+        cost_of_call(book, &call, usage, view, Rounding::HalfEven)
+    }
+
+    fn record(
+        &mut self,
+        (end, ended_at): (EndOfStream, Timestamp),
+        usage: MeteredUsage,
+        book: &PriceBook,
+        costs: Costs,
+    ) -> UsageRecord {
         let tier = usage.tier.or(self.asked.tier).unwrap_or_default();
         UsageRecord {
             id: self.open.id,
@@ -372,8 +456,8 @@ impl Live {
             tier,
             end,
             status: self.status,
-            list_cost,
-            contracted_cost,
+            list_cost: costs.list,
+            contracted_cost: costs.contracted,
             price_version: book.version.clone(),
             reasons: std::mem::take(&mut self.reasons),
             timings: self.timings,

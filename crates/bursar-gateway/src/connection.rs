@@ -43,8 +43,7 @@ pub(crate) async fn serve(
         let seen = Arc::clone(&seen);
         service_fn(move |request: http::Request<hyper::body::Incoming>| {
             seen.request(request.version());
-            let answer = handle(Arc::clone(&shared), request, from);
-            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+            handle(Arc::clone(&shared), request, from)
         })
     };
     let io = TokioIo::new(ClientStream::new(stream, Arc::clone(&seen), limits.stall));
@@ -68,7 +67,7 @@ pub(crate) async fn serve(
     match finish(parts.io.into_inner(), ended, &seen, &limits).await {
         Ok(Some(stream)) if !is_stopping => {
             tokio::select! {
-                () = linger(stream, limits.body_timeout) => {}
+                () = Box::pin(linger(stream, limits.body_timeout)) => {}
                 _ = &mut stop => {}
             }
         }

@@ -6,6 +6,7 @@ mod plan;
 mod rehearsal;
 mod small;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -77,6 +78,22 @@ impl InFlightCount {
     }
 }
 
+/// A request that has just come.
+#[derive(Clone, Copy)]
+struct Arrival {
+    id: RequestId,
+    arrived: Instant,
+    from: SocketAddr,
+    dialect: Dialect,
+}
+
+impl Arrival {
+    fn now(path: &str, headers: &HeaderMap, from: SocketAddr) -> Arrival {
+        let dialect = dialect_of(path, |name| headers.contains_key(name));
+        Arrival { id: new_request_id(), arrived: Instant::now(), from, dialect }
+    }
+}
+
 /// A request that was let in.
 struct Admitted {
     id: RequestId,
@@ -144,23 +161,23 @@ pub(crate) fn new_request_id() -> RequestId {
     RequestId(uuid::Uuid::now_v7().as_u128())
 }
 
-/// Answers a request.
+/// Answers a request. What is seldom needed on the way is boxed: a task's future is copied whenever it is handed on, so
+/// the size of its rarest branch would be paid by every call.
 pub(crate) async fn handle(
     shared: Arc<Shared>,
     request: Request<Incoming>,
     from: SocketAddr,
-) -> Response<GatewayBody> {
-    let arrived = Instant::now();
-    let id = new_request_id();
-    let dialect = dialect_of(request.uri().path(), |name| request.headers().contains_key(name));
+) -> Result<Response<GatewayBody>, Infallible> {
+    let arrival = Arrival::now(request.uri().path(), request.headers(), from);
+    let Arrival { id, dialect, .. } = arrival;
     let answered = match Place::take(&shared) {
-        Ok(place) => answer(&shared, request, from, id, arrived).await.map(|response| (response, place)),
+        Ok(place) => answer(&shared, request, arrival).await.map(|response| (response, place)),
         Err(running) => {
             let message = format!("The gateway has {running} requests to answer already.");
             Err(refuse(ErrorKind::Overloaded, message))
         }
     };
-    match answered {
+    Ok(match answered {
         Ok((mut response, place)) => {
             if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
                 response.headers_mut().insert(REQUEST_ID, value);
@@ -172,26 +189,24 @@ pub(crate) async fn handle(
             told(&refusal, id);
             respond(&refusal, dialect, id)
         }
-    }
+    })
 }
 
 async fn answer(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
-    from: SocketAddr,
-    id: RequestId,
-    arrived: Instant,
+    arrival: Arrival,
 ) -> Result<Response<GatewayBody>, Refusal> {
     let (head, incoming) = request.into_parts();
     check_head(&head.headers, shared)?;
-    let admitted = admit(shared, &head, from, id, arrived)?;
+    let admitted = admit(shared, &head, arrival)?;
     if passes_unread(&admitted, &head.method) {
         let route = choose(shared, &admitted, None)?;
-        return call::upload(shared, &admitted, &head, incoming, &route).await;
+        return Box::pin(call::upload(shared, &admitted, &head, incoming, &route)).await;
     }
     let sent = body::read(incoming, &shared.config.limits).await?;
     let plan = planned(shared, admitted, head, sent)?;
-    call::call(shared, plan).await
+    call::call(shared, &plan).await
 }
 
 /// What a request asks for, where it goes, and whom it is for.
@@ -230,13 +245,8 @@ fn check_head(headers: &HeaderMap, shared: &Shared) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn admit(
-    shared: &Shared,
-    head: &http::request::Parts,
-    from: SocketAddr,
-    id: RequestId,
-    arrived: Instant,
-) -> Result<Admitted, Refusal> {
+fn admit(shared: &Shared, head: &http::request::Parts, arrival: Arrival) -> Result<Admitted, Refusal> {
+    let Arrival { id, arrived, from, dialect } = arrival;
     let full = head.uri.path_and_query().map_or("/", |p| p.as_str());
     let (named, path) = named_provider(full);
     let surface = Surface::of(head.method.as_str(), path).or(named.is_some().then_some(Surface::Other));
@@ -264,7 +274,6 @@ fn admit(
                 .with_hint("Any path of a provider is at /providers/{name}/…"),
         ));
     };
-    let dialect = dialect_of(head.uri.path(), |name| head.headers.contains_key(name));
     Ok(Admitted {
         id,
         arrived,
@@ -279,6 +288,9 @@ fn admit(
 /// Whether a path has `.` or `..` among its segments: it would be another path to the provider than to the gateway.
 fn has_dots(path: &str) -> bool {
     let path = path.split(['?', '#']).next().unwrap_or_default();
+    if memchr::memchr2(b'.', b'%', path.as_bytes()).is_none() {
+        return false;
+    }
     path.split(['/', '\\']).any(|segment| {
         let plain = segment.to_ascii_lowercase().replace("%2e", ".");
         plain == "." || plain == ".."

@@ -120,7 +120,7 @@ impl Relay {
         self.ended = true;
         self.place = None;
         if let Some(attempt) = self.attempt.take() {
-            attempt.settle(end);
+            attempt.settle_behind_answer(end);
         }
         let connection = self.connection.take();
         if let (Some(connection), EndOfStream::Complete) = (connection, end) {

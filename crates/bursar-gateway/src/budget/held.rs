@@ -11,6 +11,9 @@ use bursar_prices::PriceBook;
 use super::{Budgets, later};
 use crate::attempt::now;
 
+/// A budget that can carry a call so many times more is not tight for it.
+const COMFORTABLE: i64 = 64;
+
 /// A hold in the ledger. Dropping it releases it: nothing was sent.
 pub(crate) struct Held {
     budgets: Arc<Budgets>,
@@ -74,9 +77,23 @@ impl Held {
     }
 
     /// Settles with what was used; to be called after the store has the record.
-    pub(crate) fn settle(mut self, used: Amounts) -> Option<Remaining> {
+    pub(crate) fn settle(mut self, used: Amounts) {
         self.is_over = true;
         self.budgets.end(self.id, Some(used));
+    }
+
+    /// Whether the tightest budget could carry the call many times more and nobody waits for any: then it does not
+    /// matter to others whether this hold ends a moment later.
+    pub(crate) fn fits_again(&self) -> bool {
+        let carries = |t: &Tightest| {
+            let ceiling = self.ceiling.of(t.budget.unit);
+            ceiling.is_some_and(|c| c.saturating_mul(COMFORTABLE) <= t.available)
+        };
+        self.budgets.line.is_empty() && self.tightest.as_ref().is_none_or(carries)
+    }
+
+    /// What is left in the tightest budget once this use is settled.
+    pub(crate) fn remaining_after(&self, used: Amounts) -> Option<Remaining> {
         self.tightest.as_ref().map(|t| {
             let unit = t.budget.unit;
             let back = self.ceiling.of(unit).unwrap_or(0).saturating_sub(used.of(unit).unwrap_or(0));

@@ -62,9 +62,9 @@ struct Failed {
 }
 
 /// Sends a request until an answer stands, and tells what is left in the tightest budget.
-pub(super) async fn call(shared: &Arc<Shared>, plan: Plan) -> Result<Response<GatewayBody>, Refusal> {
+pub(super) async fn call(shared: &Arc<Shared>, plan: &Plan) -> Result<Response<GatewayBody>, Refusal> {
     let mut turn = Turn { number: 0, retry: 0, others: true, why: None, remaining: None };
-    let answered = tries(shared, &plan, &mut turn).await;
+    let answered = tries(shared, plan, &mut turn).await;
     let Some(remaining) = turn.remaining else { return answered };
     match answered {
         Ok(mut response) => {
@@ -264,9 +264,7 @@ async fn send(
         let reused = waiting.is_some();
         let mut connection = match waiting.take() {
             Some(connection) => connection,
-            None => target
-                .pool
-                .connect(&target.address.origin, timeouts.connect)
+            None => Box::pin(target.pool.connect(&target.address.origin, timeouts.connect))
                 .await
                 .map_err(Failure::Connect)?,
         };

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bursar_core::Money;
 use bursar_wire::ErrorKind;
@@ -10,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::Request;
 
-use super::{Shared, admit, check_head, new_request_id, planned};
+use super::{Arrival, Shared, admit, check_head, planned};
 use crate::budget::Grant;
 use crate::error::{Refusal, refuse};
 
@@ -40,7 +39,8 @@ pub(crate) fn rehearse(
 ) -> Result<Rehearsal, Refusal> {
     let (head, body) = request.into_parts();
     check_head(&head.headers, shared)?;
-    let admitted = admit(shared, &head, from, new_request_id(), Instant::now())?;
+    let arrival = Arrival::now(head.uri.path(), &head.headers, from);
+    let admitted = admit(shared, &head, arrival)?;
     let plan = planned(shared, admitted, head, body)?;
     let provider = &shared.providers[plan.route.providers[0]];
     let ask = plan.ask(shared, provider, provider.target(0), 0);

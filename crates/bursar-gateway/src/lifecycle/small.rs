@@ -51,7 +51,7 @@ pub(super) async fn collected(
         if let Some((_, message)) = &why {
             attempt.because(message.clone());
         }
-        let settled = attempt.settle(end);
+        let settled = attempt.settle_behind_answer(end);
         if let Some(cost) = settled.cost {
             put(&mut headers, COST, &cost.to_string());
         }
