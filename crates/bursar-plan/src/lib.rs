@@ -10,13 +10,17 @@
 //! * [`tco`]: what owning a node costs, to the cent.
 //! * [`mix`]: how many nodes of what, on which terms, and what goes to the API.
 //! * [`scenario`]: the same plan under many futures.
+//! * [`placement`]: all of these together, from what was read to a plan with its baselines and risks.
+//! * [`report`]: the answer, for terminals, programs and readers.
 //! * [`gpu`]: what GPUs do and to whom their bill belongs.
 //! * [`problems`]: what is wrong with a text that was read, by line.
 
 pub mod demand;
 pub mod gpu;
 pub mod mix;
+pub mod placement;
 pub mod problems;
+pub mod report;
 pub mod scenario;
 pub mod supply;
 pub mod tco;

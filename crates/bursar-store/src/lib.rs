@@ -10,6 +10,7 @@
 //! * [`BudgetDirectory`]: budgets, and the ledger of what is held and spent of them.
 //! * [`BudgetDoc`]: a budget as people write it.
 //! * [`Outbox`]: what is to be told about budgets, kept until it is told.
+//! * [`keep_plan`] and [`kept_plan`]: the latest placement plan, as a file beside the database.
 //! * [`GpuLog`]: what GPUs did while they were paid for.
 
 mod alerts;
@@ -24,6 +25,7 @@ mod error;
 mod gpus;
 mod in_flight;
 mod journal;
+mod kept_plan;
 mod keys;
 mod lock;
 mod options;
@@ -46,6 +48,7 @@ pub use budgets::{
 };
 pub use error::StoreError;
 pub use gpus::{GpuGap, GpuLog, GpuModelTokens, GpuNode, GpuRound, GpuSpan, GpuUncounted};
+pub use kept_plan::{keep_plan, kept_plan};
 pub use keys::{KeyDirectory, KeySpec, Secret, VirtualKey};
 pub use options::{Durability, StoreOptions};
 pub use reader::{

@@ -53,6 +53,8 @@ enum Command {
     /// Single requests, every number with its price row and provenance
     #[command(subcommand)]
     Requests(commands::requests::RequestsCommand),
+    /// What to run where, at which total cost, with which risk: nodes of your own, rented ones, or the API
+    Plan(Box<commands::plan::PlanArgs>),
     /// Virtual keys
     #[command(subcommand)]
     Keys(commands::keys::KeysCommand),
@@ -158,6 +160,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Demo(args) => commands::demo::run(&args, &global),
         Command::Spend(args) => commands::spend::run(&args, &global.context()?),
         Command::Requests(command) => commands::requests::run(&command, &global.context()?),
+        Command::Plan(args) => commands::plan::run(&args, &global),
         Command::Keys(command) => commands::keys::run(&command, &global.context()?),
         Command::Budgets(command) => commands::budgets::run(&command, &global.budget_desk()?),
         Command::Prices(command) => commands::prices::run(&command, &global.price_desk()?),

@@ -6,6 +6,7 @@ mod columns;
 mod cubes;
 mod gaps;
 mod growth;
+mod shipped;
 mod sums;
 mod usage_file;
 mod values;
@@ -14,6 +15,7 @@ use bursar_core::Timestamp;
 
 pub use cubes::{CubeRow, CubesError, NO_TEAM};
 pub use growth::{Growth, GrowthError};
+pub use shipped::{SHIPPED_TRACE, trace_as_usage};
 pub use usage_file::{MissingRows, Usage, UsageOptions, read_usage};
 
 /// How soon an answer is needed, which decides where it may be computed.

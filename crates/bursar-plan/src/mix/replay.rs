@@ -72,7 +72,7 @@ pub fn replay(problem: &Problem, fleet: &Fleet, batches: &[Batch], seed: u64) ->
         let mut run = Run::of(problem, hours.lanes[m].clone(), (fleet, m), seed);
         let batch = batches.iter().find(|b| b.model == m);
         if let Some(batch) = batch {
-            run.work(batch);
+            run.work(batch, |h| problem.models[m].runs_on(h, &problem.hardware[h]));
         }
         models.push(run.book(bill, &problem.models[m], batch)?);
         Ok(())
@@ -181,9 +181,9 @@ impl Run {
         if rest <= ROUNDING { 0 } else { rest }
     }
 
-    /// Puts work that can wait into what is idle.
-    fn work(&mut self, batch: &Batch) {
-        let speed = |h: usize| batch.per_node_hour[h].filter(|_| self.lane.runs_on(h)).unwrap_or(0);
+    /// Puts work that can wait into what is idle, on the kinds that the model may run on: also where nothing else is asked.
+    fn work(&mut self, batch: &Batch, may_run: impl Fn(usize) -> bool) {
+        let speed = |h: usize| batch.per_node_hour[h].filter(|_| may_run(h)).unwrap_or(0);
         let speeds: Vec<u128> = (0..self.kinds).map(|h| u128::from(speed(h))).collect();
         let units = |idle: &[u64]| {
             let work = idle.iter().zip(&speeds).map(|(&seconds, speed)| u128::from(seconds) * speed / HOUR);

@@ -4,6 +4,7 @@
 //!   spread and where they come from; [`rental_drift`] measures one of them.
 //! * [`simulate`]: draws futures, asks an evaluator what each choice costs in each of them, and returns a [`Risk`].
 //! * [`PlanModel`]: an evaluator made of cost curves, for a caller that has none of its own.
+//! * [`fan`]: what the same futures have cost by the end of each month.
 //! * [`break_even_ratio`]: the threshold in closed form, to stand beside the 60–70 % rule.
 //!
 //! Amounts of a future are modelled, so floats make them; they are rounded to [`bursar_core::Money`] once each and are
@@ -12,6 +13,7 @@
 mod break_even;
 mod drift;
 mod factors;
+mod fan;
 mod model;
 mod options;
 pub(crate) mod random;
@@ -24,6 +26,7 @@ mod tornado;
 pub use break_even::BreakEven;
 pub use drift::{FamilyDrift, RentalDrift, rental_drift};
 pub use factors::{Basis, Factor, FactorKind, Factors, Future};
+pub use fan::{Band, FanMonth, fan};
 pub use model::{CostCurve, CurveError, CurvePoint, PlanModel, Purchase, scaled};
 pub use options::{Renewable, Waiting};
 pub use risk::{Distribution, MoneyEstimate, Probability, PurchaseRisk};

@@ -13,6 +13,7 @@ mod input_file;
 pub(crate) mod keys;
 #[cfg(test)]
 mod life_of_a_dollar;
+pub(crate) mod plan;
 pub(crate) mod price;
 mod priced_lines;
 pub(crate) mod prices;

@@ -1,0 +1,5 @@
+//! Placements of real demand: what they say, in all faces.
+
+mod answers;
+mod cases;
+mod faces;
