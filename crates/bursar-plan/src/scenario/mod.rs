@@ -2,7 +2,7 @@
 //!
 //! * [`Factors`]: what is not known (growth, API prices, rental prices, utilisation, residual), each with a median, a
 //!   spread and where they come from; [`rental_drift`] measures one of them.
-//! * [`simulate`]: draws futures, asks an evaluator what each choice costs in each of them, and returns a [`Risk`].
+//! * [`simulate()`]: draws futures, asks an evaluator what each choice costs in each of them, and returns a [`Risk`].
 //! * [`PlanModel`]: an evaluator made of cost curves, for a caller that has none of its own.
 //! * [`fan`]: what the same futures have cost by the end of each month.
 //! * [`break_even_ratio`]: the threshold in closed form, to stand beside the 60–70 % rule.
