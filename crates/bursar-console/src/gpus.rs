@@ -46,9 +46,9 @@ pub struct NodeAccount {
 /// What accounts are asked for.
 #[derive(Clone, Debug)]
 pub struct AccountQuery<'a> {
-    /// First moment, at the start of an hour.
+    /// First moment, at the start of an hour; see [`whole_hours`].
     pub since: Timestamp,
-    /// First moment after the range.
+    /// First moment after the range, at the end of an hour or now.
     pub until: Timestamp,
     /// Only this node.
     pub node: Option<&'a str>,
@@ -141,12 +141,12 @@ pub fn bill(reader: &Reader, given: &Given, now: Timestamp) -> Result<GpuBillAns
         Some(since) => since,
         None => times::parse_time(DEFAULT_SINCE, now).map_err(|e| Problem::bad_value("since", e))?,
     };
-    let until = given.time("until", now)?.unwrap_or(now).min(now);
+    let until = given.time("until", now)?.unwrap_or(now);
     let basis = given.text("basis").map_or(Ok(Basis::Resident), basis)?;
-    let query = AccountQuery { since: since.hour().start(), until, node: given.text("node"), basis };
-    if query.since >= until {
-        return Err(Problem::bad_value("until", "is not after since"));
-    }
+    let Some((since, until)) = whole_hours(since, until, now) else {
+        return Err(Problem::bad_value("until", "is not after since, or since is not past"));
+    };
+    let query = AccountQuery { since, until, node: given.text("node"), basis };
     let accounts = accounts(reader, &query)?;
     Ok(GpuBillAnswer {
         since: times::text_of(query.since),
@@ -155,6 +155,16 @@ pub fn bill(reader: &Reader, given: &Given, now: Timestamp) -> Result<GpuBillAns
         basis: basis.name(),
         nodes: accounts.iter().map(GpuNodeBillAnswer::from).collect(),
     })
+}
+
+/// A range as whole hours, and up to now at most; `None` where none is left. Tokens are kept by the hour, so that part of
+/// an hour's cost would stand against the tokens of all of it.
+#[must_use]
+pub fn whole_hours(since: Timestamp, until: Timestamp, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let since = since.hour().start();
+    let last = until.plus_micros(-1).hour().start();
+    let until = last.plus_micros(HOUR).min(now);
+    (since < until && since <= last).then_some((since, until))
 }
 
 /// A basis by its name.
@@ -319,4 +329,23 @@ fn used_of(
         }
     }
     Ok(used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_whole_hours_and_ends_now_at_the_latest() {
+        let at = |minute: i64| {
+            Timestamp::from_seconds(1_790_000_000).hour().start().plus_micros(minute * 60_000_000)
+        };
+        let now = at(200);
+        assert_eq!(whole_hours(at(10), at(70), now), Some((at(0), at(120))));
+        assert_eq!(whole_hours(at(60), at(120), now), Some((at(60), at(120))));
+        assert_eq!(whole_hours(at(61), at(190), now), Some((at(60), at(200))));
+        assert_eq!(whole_hours(at(70), at(65), now), Some((at(60), at(120))));
+        assert_eq!(whole_hours(at(120), at(120), now), None);
+        assert_eq!(whole_hours(at(250), at(300), now), None);
+    }
 }

@@ -63,7 +63,8 @@ fn a_captured_answer_of_vllms_first_engine_gives_its_tokens_and_its_older_names(
     let reading = VllmReading::of(&read, "vllm");
     let model = &reading.models[0];
     assert_eq!(model.model, "facebook/opt-125m");
-    let counted = Counters { prompt: Some(5), cached: Some(0), output: Some(7), preemptions: Some(0) };
+    let counted =
+        Counters { prompt: Some(5), cached: Some(0), output: Some(7), preemptions: Some(0), series: 2 };
     assert_eq!(model.counters, counted);
     assert_eq!((model.running, model.waiting, model.cache_use), (Some(0), Some(0), Some(0.0)));
     assert_eq!((reading.started_millis, reading.gaps.len()), (Some(1_718_140_558_300), 0));

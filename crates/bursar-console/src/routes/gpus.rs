@@ -31,7 +31,7 @@ pub(crate) async fn list_gpus(State(console): State<Console>, uri: Uri) -> Resul
 /// The bill of GPUs, divided
 ///
 /// To teams what they used, to owners what was idle, and a line each for what was broken and what nobody knows. The
-/// lines of a node add up to its bill exactly. The range begins at the beginning of an hour.
+/// lines of a node add up to its bill exactly. The range is whole hours, up to now.
 #[utoipa::path(
     get, path = "/api/v1/gpus/bill", tag = "gpus", params(openapi::GpuBillParams),
     responses(

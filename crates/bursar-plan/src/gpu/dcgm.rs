@@ -130,6 +130,8 @@ impl GpuReading {
 pub struct DcgmReading {
     /// The GPUs, ordered by what they are known by.
     pub gpus: Vec<GpuReading>,
+    /// Whether GPUs may be missing in it: the answer was cut, or is no exposition. That one is not there says nothing then.
+    pub is_partial: bool,
     /// What cannot be told from the answer.
     pub gaps: Vec<Gap>,
 }
@@ -137,11 +139,14 @@ pub struct DcgmReading {
 /// Gaps of an answer that are not about one GPU.
 pub(super) fn answer_gaps(exposition: &Exposition<'_>, about: &str) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    if exposition.is_cut {
-        gaps.push(Gap::new(GapKind::Cut, about, "the answer is longer than is read"));
+    if let Some(cut) = exposition.cut {
+        gaps.push(Gap::new(GapKind::Cut, about, cut.to_string()));
     }
     if let Some((line, why)) = exposition.unread.first() {
-        let detail = format!("{} lines are not read; line {line} {why}", exposition.unread_count);
+        let detail = match exposition.unread_count {
+            1 => format!("line {line} is not read: it {why}"),
+            count => format!("{count} lines are not read; the first, line {line}, {why}"),
+        };
         gaps.push(Gap::new(GapKind::UnreadLines, about, detail));
     }
     let differing = exposition.repeated.iter().filter(|r| !r.agree);
@@ -165,7 +170,7 @@ impl DcgmReading {
     /// Reads what an exporter answered at a moment.
     #[must_use]
     pub fn of(exposition: &Exposition<'_>, exporter: &str, at: Timestamp) -> DcgmReading {
-        let mut reading = DcgmReading { gpus: Vec::new(), gaps: answer_gaps(exposition, exporter) };
+        let mut reading = DcgmReading { gaps: answer_gaps(exposition, exporter), ..DcgmReading::default() };
         let mut gpus: BTreeMap<GpuId, (GpuReading, BTreeSet<Field>)> = BTreeMap::new();
         for sample in &exposition.samples {
             let Some(id) = id_of(sample).filter(|_| sample.name.starts_with("DCGM_FI_")) else { continue };
@@ -180,6 +185,12 @@ impl DcgmReading {
             }
         }
         reading.gpus = gpus.into_values().map(|(gpu, _)| gpu).collect();
+        let is_empty = reading.gpus.is_empty();
+        if is_empty {
+            let detail = "no DCGM_FI_ metric has a UUID; is this the /metrics of a DCGM-exporter?";
+            reading.gaps.push(Gap::new(GapKind::Missing, exporter, detail));
+        }
+        reading.is_partial = exposition.cut.is_some() || (is_empty && exposition.unread_count > 0);
         reading.check_memory();
         reading
     }
@@ -278,6 +289,17 @@ mod tests {
         let known: Vec<Field> =
             Field::ALL.iter().copied().filter(|f| reading.gpus[0].get(*f).is_some()).collect();
         assert_eq!(known, [Field::FbUsed]);
+    }
+
+    #[test]
+    fn an_answer_of_something_else_and_one_that_breaks_off_do_not_tell_of_all_gpus() {
+        let page = read("<html>\n<body>Sign in</body>\n</html>\n");
+        assert_eq!((kinds(&page), page.is_partial), (vec![GapKind::UnreadLines, GapKind::Missing], true));
+        let cut = read("DCGM_FI_DEV_GPU_UTIL{UUID=\"G\"} 97\nDCGM_FI_DEV_FB_USED{UUID=\"G\"} 734");
+        assert_eq!((kinds(&cut), cut.is_partial), (vec![GapKind::Cut], true));
+        assert_eq!(cut.gpus[0].get(Field::FbUsed), None);
+        let none = read("");
+        assert_eq!((kinds(&none), none.is_partial), (vec![GapKind::Missing], false));
     }
 
     #[test]

@@ -58,6 +58,17 @@ pub enum LineError {
     BadTime,
 }
 
+/// Why the end of an answer is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Cut {
+    /// More than is read.
+    #[error("the answer is longer than the {} MiB or {MOST_SAMPLES} values that are read; the rest is left out", MOST_BYTES >> 20)]
+    TooLong,
+    /// The last line is not ended, as the format asks: what is there of it may be the beginning of another number.
+    #[error("the answer breaks off in line {0}, which is left out")]
+    MidLine(usize),
+}
+
 /// Two samples of one series in one answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeated<'a> {
@@ -80,8 +91,8 @@ pub struct Exposition<'a> {
     pub unread_count: usize,
     /// Series that stand more than once; the first [`MOST_TOLD`].
     pub repeated: Vec<Repeated<'a>>,
-    /// Whether the end was not read because there are too many bytes or samples.
-    pub is_cut: bool,
+    /// Why the end is missing; `None` where the answer is whole.
+    pub cut: Option<Cut>,
 }
 
 impl Sample<'_> {
@@ -97,17 +108,19 @@ impl<'a> Exposition<'a> {
     /// Reads an answer.
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Exposition<'a> {
-        let mut read = Exposition { is_cut: bytes.len() > MOST_BYTES, ..Exposition::default() };
+        let is_long = bytes.len() > MOST_BYTES;
+        let mut read = Exposition { cut: is_long.then_some(Cut::TooLong), ..Exposition::default() };
         let bytes = &bytes[..bytes.len().min(MOST_BYTES)];
         for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {
-            // A line that was cut through its middle would be read as something that nobody said.
-            if read.is_cut && is_last(bytes, line) {
-                break;
-            }
+            let is_ended = !is_last(bytes, line);
             match read_line(line, i + 1) {
                 Ok(None) => {}
+                // A line that was cut through its middle would be read as something that nobody said.
+                _ if !is_ended => {
+                    read.cut = read.cut.or(Some(Cut::MidLine(i + 1)));
+                }
                 Ok(Some(_)) if read.samples.len() == MOST_SAMPLES => {
-                    read.is_cut = true;
+                    read.cut = Some(Cut::TooLong);
                     break;
                 }
                 Ok(Some(sample)) => read.samples.push(sample),
@@ -340,12 +353,27 @@ mod tests {
         let line = "metric_with_a_name 1\n";
         let many = line.repeat(MOST_BYTES / line.len() + 2);
         let read = Exposition::read(many.as_bytes());
-        assert!(read.is_cut && read.unread_count == 0, "{:?}", read.unread);
+        assert_eq!((read.cut, read.unread_count), (Some(Cut::TooLong), 0), "{:?}", read.unread);
         let samples: String = (0..=MOST_SAMPLES).map(|i| format!("m{i} 1\n")).collect();
         let read = Exposition::read(samples.as_bytes());
-        assert!(read.is_cut && read.samples.len() == MOST_SAMPLES);
+        assert_eq!((read.cut, read.samples.len()), (Some(Cut::TooLong), MOST_SAMPLES));
         let labels: String = (0..=MOST_LABELS).map(|i| format!("l{i}=\"\",")).collect();
         assert_eq!(one(&format!("a{{{labels}}} 1")), Err(LineError::TooManyLabels));
+    }
+
+    #[test]
+    fn a_last_line_that_is_not_ended_is_left_out_since_its_number_may_go_on() {
+        for cut in ["a 1\nb 734", "a 1\nb{x=\"y", "a 1\nb"] {
+            let read = Exposition::read(cut.as_bytes());
+            assert_eq!(
+                (read.samples.len(), read.cut, read.unread_count),
+                (1, Some(Cut::MidLine(2)), 0),
+                "{cut}"
+            );
+        }
+        for whole in ["a 1\n", "a 1\n# EOF", "a 1\n  ", ""] {
+            assert_eq!(Exposition::read(whole.as_bytes()).cut, None, "{whole}");
+        }
     }
 
     fn written(name: &str, labels: &[(String, String)], value: f64) -> String {
@@ -366,7 +394,7 @@ mod tests {
             text in "([a-z:]{0,3}(\\{([a-z]=\"[a-z\\\\\"\n{},]{0,4}\",?){0,2}\\})? [0-9.eEnN+-]{0,5}\n){0,8}"
         ) {
             let read = Exposition::read(text.as_bytes());
-            prop_assert!(!read.is_cut);
+            prop_assert_eq!(read.cut, None);
         }
 
         #[test]

@@ -22,6 +22,9 @@ pub struct Counters {
     pub output: Option<u64>,
     /// How often a request had to give its memory to another.
     pub preemptions: Option<u64>,
+    /// How many series the token counters are sums of. An engine that is missing once would look like one that made
+    /// nothing, and at its return like one that made everything at once.
+    pub series: usize,
 }
 
 /// One model at one moment, over all engines of the answer.
@@ -83,8 +86,8 @@ impl Counters {
     ///
     /// # Errors
     ///
-    /// Why they are not known: a counter that is missing, or lower than before, or more read from the cache than was
-    /// sent.
+    /// Why they are not known: a counter that is missing, or lower than before, or summed over other series, or more read
+    /// from the cache than was sent.
     pub fn since(&self, before: &Counters) -> Result<Tokens, (GapKind, String)> {
         let step = |name: &str, then: Option<u64>, now: Option<u64>| match (then, now) {
             (Some(then), Some(now)) => now.checked_sub(then).ok_or_else(|| {
@@ -95,6 +98,10 @@ impl Counters {
         let prompt = step(PROMPT[0], before.prompt, self.prompt)?;
         let cached = step(CACHED[0], before.cached, self.cached)?;
         let output = step(OUTPUT[0], before.output, self.output)?;
+        if self.series != before.series {
+            let detail = format!("its counters stand in {} series, before in {}", self.series, before.series);
+            return Err((GapKind::CounterReset, detail));
+        }
         let input = prompt.checked_sub(cached).ok_or_else(|| {
             (GapKind::Contradiction, format!("{cached} input tokens were read from the cache, of {prompt}"))
         })?;
@@ -140,7 +147,9 @@ impl VllmReading {
             gaps.push(Gap::new(GapKind::Missing, exporter, detail));
         }
         let models = by_model.into_iter().map(|(model, samples)| model_of(model, &samples, &mut gaps));
-        let models = models.collect();
+        let mut models: Vec<ModelReading> = models.collect();
+        // Of a sum, what was cut off may be a part.
+        models.iter_mut().filter(|_| exposition.cut.is_some()).for_each(|m| m.counters = Counters::default());
         VllmReading { models, started_millis: started(exposition), gaps }
     }
 }
@@ -164,7 +173,8 @@ fn model_of(model: &str, samples: &[&Sample<'_>], gaps: &mut Vec<Gap>) -> ModelR
         }
     }
     let cache_use = fullest(model, samples, gaps);
-    let counters = Counters { prompt, cached, output, preemptions };
+    let series = [PROMPT, CACHED, OUTPUT].map(|names| named(samples, names).len()).iter().sum();
+    let counters = Counters { prompt, cached, output, preemptions, series };
     ModelReading { model: model.to_owned(), running, waiting, cache_use, counters }
 }
 
@@ -224,8 +234,13 @@ mod tests {
         );
         let m = &reading.models[0];
         assert_eq!((m.running, m.waiting, m.cache_use), (Some(10), None, Some(0.9)));
-        let counted =
-            Counters { prompt: Some(41_367_205), cached: Some(0), output: Some(7), preemptions: None };
+        let counted = Counters {
+            prompt: Some(41_367_205),
+            cached: Some(0),
+            output: Some(7),
+            preemptions: None,
+            series: 2,
+        };
         assert_eq!(m.counters, counted);
         assert_eq!(reading.gaps, []);
     }
@@ -236,8 +251,26 @@ mod tests {
             "vllm:prompt_tokens_total{model_name=\"m\"} 1.5\nvllm:generation_tokens_total{model_name=\"m\"} -1\n\
              vllm:kv_cache_usage_perc{model_name=\"m\"} 97\nvllm:prefix_cache_hits_total{model_name=\"m\"} NaN\n",
         );
-        assert_eq!(reading.models[0].counters, Counters::default());
+        assert_eq!(reading.models[0].counters, Counters { series: 3, ..Counters::default() });
         assert_eq!(reading.gaps.iter().map(|g| g.kind).collect::<Vec<_>>(), [GapKind::OutOfRange; 4]);
+    }
+
+    #[test]
+    fn an_engine_that_is_missing_once_does_not_come_back_with_all_its_tokens() {
+        let line = |engine: u8, n: u32| {
+            format!(
+                "vllm:prompt_tokens_total{{engine=\"{engine}\",model_name=\"m\"}} {n}\n\
+                 vllm:generation_tokens_total{{engine=\"{engine}\",model_name=\"m\"}} {n}\n"
+            )
+        };
+        let counters = |text: &str| read(text).models.remove(0).counters;
+        let both = counters(&(line(0, 100) + &line(1, 5_000)));
+        let odd = counters(&(line(0, 9_000) + &line(1, 1).replace("engine", "engine name")));
+        let next = counters(&(line(0, 9_010) + &line(1, 5_010)));
+        let kind = |a: &Counters, b: &Counters| b.since(a).unwrap_err().0;
+        assert_eq!((kind(&both, &odd), kind(&odd, &next)), (GapKind::CounterReset, GapKind::CounterReset));
+        let cut = counters((line(0, 200) + &line(1, 6_000)).trim_end());
+        assert_eq!((cut, kind(&both, &cut)), (Counters::default(), GapKind::Missing));
     }
 
     #[test]

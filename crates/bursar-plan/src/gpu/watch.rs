@@ -48,7 +48,7 @@ pub struct SeenGpu {
 /// What a model made over a stretch of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenTokens {
-    /// The model.
+    /// The model; of an engine that has said nothing yet, its address.
     pub model: String,
     /// The tokens; `None` where they are not known, and the gap says why.
     pub tokens: Option<Tokens>,
@@ -76,7 +76,7 @@ pub struct Seen {
 struct Last {
     at: Timestamp,
     gpus: BTreeMap<GpuId, (GpuReading, GpuState)>,
-    /// Whether every exporter of GPUs answered.
+    /// Whether every exporter of GPUs told of all of them.
     is_whole: bool,
     /// The models of each engine, by the engine's place in the configuration.
     engines: BTreeMap<usize, VllmReading>,
@@ -111,9 +111,10 @@ impl Watch {
         let since = if is_near { last.at } else { at };
         let mut gaps = Vec::new();
         let (gpus, is_whole) = gpus_of(&answers, counted, &mut gaps);
+        let silent = if is_near { silent_of(&answers.vllm, &last.engines) } else { Vec::new() };
         let engines = engines_of(answers.vllm, &mut gaps);
         let covers = is_near && is_whole && last.is_whole;
-        let tokens = tokens_of(&last.engines, &engines, covers, &mut gaps);
+        let mut tokens = tokens_of(&last.engines, &engines, covers, &mut gaps);
         let served = served_of(&last.engines, &engines, &tokens, gpus.len() == 1);
         let round =
             Round { at, since, elapsed: if is_near { elapsed } else { 0 }, served, limits: self.limits };
@@ -124,6 +125,11 @@ impl Watch {
         let mut known: BTreeMap<GpuId, (GpuReading, GpuState)> =
             gpus.into_iter().zip(&seen).map(|((id, gpu), s)| (id, (gpu, s.state))).collect();
         seen.extend(parts_left(&known, since, at));
+        // Where no GPU worked, an engine that says nothing has made nothing.
+        if !silent.is_empty() && seen.iter().any(|g| g.state.works() || g.state == GpuState::Unknown) {
+            tokens.iter_mut().for_each(|t| t.tokens = None);
+            tokens.extend(silent.into_iter().map(|model| SeenTokens { model, tokens: None }));
+        }
         if is_whole {
             let gone = last.gpus.into_iter().filter(|(id, _)| !counted.contains(id));
             for (id, (gpu, state)) in gone.take(64) {
@@ -185,7 +191,7 @@ impl Round {
     }
 }
 
-/// The GPUs of a node, each once over all nodes, and whether every exporter answered.
+/// The GPUs of a node, each once over all nodes, and whether every exporter told of all of its GPUs.
 fn gpus_of(
     answers: &Answers,
     counted: &mut BTreeSet<GpuId>,
@@ -201,6 +207,7 @@ fn gpus_of(
             }
             Ok(reading) => {
                 gaps.extend(reading.gaps.iter().cloned());
+                is_whole &= !reading.is_partial;
                 for gpu in &reading.gpus {
                     if counted.insert(gpu.id.clone()) {
                         gpus.insert(gpu.id.clone(), gpu.clone());
@@ -216,6 +223,17 @@ fn gpus_of(
         }
     }
     (gpus, is_whole)
+}
+
+/// Engines that did not answer the round before, by their models, or by their address where they do not answer now
+/// either: what they made since is not known.
+fn silent_of(answers: &[Result<VllmReading, Gap>], before: &BTreeMap<usize, VllmReading>) -> Vec<String> {
+    let silent = answers.iter().enumerate().filter(|(place, _)| !before.contains_key(place));
+    let names = |answer: &Result<VllmReading, Gap>| match answer {
+        Ok(reading) => reading.models.iter().map(|m| m.model.clone()).collect(),
+        Err(gap) => vec![gap.about.clone()],
+    };
+    silent.flat_map(|(_, answer)| names(answer)).collect()
 }
 
 fn engines_of(answers: Vec<Result<VllmReading, Gap>>, gaps: &mut Vec<Gap>) -> BTreeMap<usize, VllmReading> {

@@ -7,7 +7,7 @@ use super::exposition::Exposition;
 use super::gap::{Gap, GapKind};
 use super::state::{GpuState, Thresholds};
 use super::vllm::{Tokens, VllmReading};
-use super::watch::{Answers, Seen, Watch};
+use super::watch::{Answers, Seen, SeenTokens, Watch};
 
 const STEP: i64 = 30;
 
@@ -127,6 +127,31 @@ fn tokens_do_not_count_for_time_in_which_the_gpus_were_not_watched() {
     ]);
     assert_eq!((seen.gpus.len(), seen.tokens[0].tokens), (0, None));
     assert_eq!(kinds(&seen), [GapKind::NoAnswer, GapKind::NotSampled]);
+}
+
+#[test]
+fn what_an_engine_made_while_it_was_silent_is_not_known_until_its_second_answer() {
+    let gpus = |load| vec![dcgm(&[("G", load)])];
+    let round = |load, engine| answers(gpus(load), vec![engine]);
+    let mut watch = watch();
+    let mut tokens = |i, answers| watch.take(at(i), vec![answers]).remove(0).tokens;
+    let unknown = |model: &str| vec![SeenTokens { model: model.to_owned(), tokens: None }];
+    assert_eq!(tokens(0, round("0.5", Err(silent("http://e")))), []);
+    assert_eq!(tokens(1, round("0.5", Err(silent("http://e")))), unknown("http://e"));
+    // Nothing works, so nothing was made.
+    assert_eq!(tokens(2, round("0", Err(silent("http://e")))), []);
+    assert_eq!(tokens(3, round("0.5", vllm(1_000, 0, 500, ""))), unknown("m"));
+    let made = Some(Tokens { input: 10, cached: 0, output: 5 });
+    assert_eq!(tokens(4, round("0.5", vllm(1_010, 0, 505, "")))[0].tokens, made);
+}
+
+#[test]
+fn a_gpu_that_is_missing_in_an_answer_that_was_cut_has_not_vanished() {
+    let whole = "DCGM_FI_PROF_SM_ACTIVE{UUID=\"G\"} 0.5\nDCGM_FI_PROF_SM_ACTIVE{UUID=\"H\"} 0.5\n";
+    let of = |text: &str| Ok(DcgmReading::of(&Exposition::read(text.as_bytes()), "dcgm", at(0)));
+    let seen = rounds(vec![answers(vec![of(whole)], vec![]), answers(vec![of(&whole[..60])], vec![])]);
+    assert_eq!(seen.gpus.iter().map(|g| g.gpu.as_str()).collect::<Vec<_>>(), ["G"]);
+    assert_eq!(kinds(&seen), [GapKind::Cut]);
 }
 
 #[test]

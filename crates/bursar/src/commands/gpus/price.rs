@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bursar_console::gpus::{AccountQuery, NodeAccount, accounts, basis};
+use bursar_console::gpus::{AccountQuery, NodeAccount, accounts, basis, whole_hours};
 use bursar_console::shown::grouped;
 use bursar_console::times;
 use bursar_core::{Meter, Money, PriceRow, PriceView, Timestamp};
@@ -26,7 +26,7 @@ pub(super) struct PriceArgs {
     /// First moment that counts, moved back to the start of its hour: 7d, 24h, a date or an RFC 3339 time
     #[arg(long, value_name = "TIME", default_value = "7d")]
     since: String,
-    /// First moment that does not count any more [default: now]
+    /// First moment that does not count any more, moved on to the end of its hour [default: now]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only the models of this node
@@ -94,9 +94,10 @@ pub(super) fn run(args: &PriceArgs, global: &GlobalArgs) -> anyhow::Result<ExitC
 
 fn priced(args: &PriceArgs, global: &GlobalArgs, desk: &Desk) -> anyhow::Result<PriceAnswer> {
     let time = |text: &str| times::parse_time(text, desk.now);
-    let until = args.until.as_deref().map(time).transpose()?.unwrap_or(desk.now).min(desk.now);
-    let (since, basis) = (time(&args.since)?.hour().start(), basis(&args.basis)?);
-    anyhow::ensure!(since < until, "--until is not after --since");
+    let until = args.until.as_deref().map(time).transpose()?.unwrap_or(desk.now);
+    let (since, until) = whole_hours(time(&args.since)?, until, desk.now)
+        .context("--until is not after --since, or --since is not past")?;
+    let basis = basis(&args.basis)?;
     let query = AccountQuery { since, until, node: args.node.as_deref(), basis };
     let accounts = accounts(&global.context()?.reader()?, &query)?;
     let mut notes = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, Uri, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -55,8 +55,17 @@ impl Scraper {
             return Err(format!("status {}; is this the address of its metrics?", status.as_u16()));
         }
         let body = Limited::new(response.into_body(), MOST_BYTES).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|e| causes(e.as_ref()))
+        body.map(http_body_util::Collected::to_bytes).map_err(|e| unread(e.as_ref()))
     }
+}
+
+/// Why an answer was not read to its end.
+fn unread(error: &(dyn std::error::Error + 'static)) -> String {
+    if error.is::<LengthLimitError>() {
+        let most = MOST_BYTES >> 20;
+        return format!("the answer is longer than {most} MiB; is this the address of its metrics?");
+    }
+    format!("the answer breaks off: {}", causes(error))
 }
 
 /// An error and what caused it, in one sentence.
@@ -126,6 +135,6 @@ mod tests {
         endless.extend(std::iter::repeat_n(vec![b'\n'; 1 << 20], 9));
         let url = exporter(endless, Duration::ZERO);
         let told = Scraper::new(Duration::from_secs(20)).unwrap().get(&url).await.unwrap_err();
-        assert!(told.contains("length limit"), "{told}");
+        assert!(told.contains("longer than 8 MiB"), "{told}");
     }
 }
