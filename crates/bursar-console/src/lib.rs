@@ -14,6 +14,7 @@ mod health;
 pub mod home;
 mod openapi;
 pub mod params;
+pub mod plan;
 pub mod problem;
 pub mod query;
 mod reads;

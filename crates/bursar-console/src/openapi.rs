@@ -24,7 +24,7 @@ use crate::routes;
         routes::list_alerts, routes::ack_alert, routes::list_silences, routes::create_silence,
         routes::list_budgets, routes::create_budget, routes::show_budget, routes::replace_budget,
         routes::remove_budget, routes::raise_budget, routes::pause_budget, routes::resume_budget,
-        routes::budget_trail, routes::list_gpus, routes::gpu_bill, document, routes::metrics, routes::healthz, routes::readyz,
+        routes::budget_trail, routes::list_gpus, routes::gpu_bill, routes::kept_plan, document, routes::metrics, routes::healthz, routes::readyz,
     ),
     tags(
         (name = "reading", description = "Spend, usage and single requests"),
@@ -32,6 +32,7 @@ use crate::routes;
         (name = "alerts", description = "What was told about budgets"),
         (name = "budgets", description = "Budgets: their definitions and how they stand"),
         (name = "gpus", description = "GPUs: what they do, and whose their bill is"),
+        (name = "plan", description = "What to run where, at which total cost, with which risk"),
         (name = "health", description = "Whether Bursar is well"),
         (name = "pages", description = "HTML pages"),
     )

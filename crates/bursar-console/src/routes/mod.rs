@@ -5,6 +5,7 @@ mod budgets;
 mod gpus;
 mod health;
 mod keys;
+mod plan;
 mod reading;
 
 use axum::Router;
@@ -20,6 +21,7 @@ pub(crate) use budgets::*;
 pub(crate) use gpus::*;
 pub(crate) use health::*;
 pub(crate) use keys::*;
+pub(crate) use plan::*;
 pub(crate) use reading::*;
 
 /// Every route; each is in the OpenAPI document, which a test holds.
@@ -47,6 +49,7 @@ pub(crate) fn table() -> Vec<(&'static str, MethodRouter<Console>)> {
         ("/api/v1/budgets/{name}/audit", get(budgets::budget_trail)),
         ("/api/v1/gpus", get(gpus::list_gpus)),
         ("/api/v1/gpus/bill", get(gpus::gpu_bill)),
+        ("/api/v1/plan", get(plan::kept_plan)),
         ("/api/openapi.json", get(openapi::document)),
         ("/metrics", get(health::metrics)),
         ("/healthz", get(health::healthz)),

@@ -8,3 +8,4 @@ mod gpus;
 mod keys;
 mod listener;
 mod openapi;
+mod plan;

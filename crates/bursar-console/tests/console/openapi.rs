@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 /// What makes a problem of an answer: the document's schema for that path, method and status.
-fn problems(document: &Value, path: &str, method: &str, answered: &Answered) -> Vec<String> {
+pub(crate) fn problems(document: &Value, path: &str, method: &str, answered: &Answered) -> Vec<String> {
     let status = answered.status.as_u16().to_string();
     let response = &document["paths"][path][method]["responses"][&status];
     let Some((kind, content)) = response["content"].as_object().and_then(|c| c.iter().next()) else {
@@ -52,6 +52,8 @@ async fn every_answer_validates_against_the_document() {
         ("/api/v1/gpus", "get", "/api/v1/gpus?colour=red".to_owned()),
         ("/api/v1/gpus/bill", "get", "/api/v1/gpus/bill?since=2d&basis=node".to_owned()),
         ("/api/v1/gpus/bill", "get", "/api/v1/gpus/bill?basis=all".to_owned()),
+        ("/api/v1/plan", "get", "/api/v1/plan".to_owned()),
+        ("/api/v1/plan", "get", "/api/v1/plan?day=today".to_owned()),
         ("/api/v1/usage", "get", "/api/v1/usage?limit=2".to_owned()),
         ("/api/v1/usage", "get", "/api/v1/usage?sinse=7d".to_owned()),
         ("/api/v1/requests/{id}", "get", request.to_owned()),

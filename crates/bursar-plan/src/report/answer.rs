@@ -9,6 +9,7 @@ pub const SCHEMA: &str = "bursar.plan/1";
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: &'static str,
@@ -62,6 +63,7 @@ pub struct Report {
 
 /// What to do, in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Verdict {
     /// `buy`, `rent`, `wait`, `do_not_buy`, `stay_inside` or `not_known`.
     pub decision: &'static str,
@@ -73,6 +75,7 @@ pub struct Verdict {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DemandShown {
     /// The beginning of the trace, RFC 3339.
     pub from: String,
@@ -84,6 +87,7 @@ pub struct DemandShown {
 
 /// The demand for a model in a class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelShown {
     /// The model.
     pub model: String,
@@ -111,6 +115,7 @@ pub struct ModelShown {
 
 /// A line of the plan.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TableRow {
     /// The model.
     pub model: String,
@@ -142,6 +147,7 @@ pub struct TableRow {
 
 /// What the plan costs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlanShown {
     /// Over the trace.
     pub total: String,
@@ -160,6 +166,7 @@ pub struct PlanShown {
 
 /// What the plan is compared with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BaselineShown {
     /// `all API`, `all dedicated` or `rule of thumb`.
     pub name: &'static str,
@@ -179,6 +186,7 @@ pub struct BaselineShown {
 
 /// A bill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerShown {
     /// The lines.
     pub lines: Vec<LedgerLineShown>,
@@ -190,6 +198,7 @@ pub struct LedgerShown {
 
 /// A line of a bill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LedgerLineShown {
     /// The model.
     pub model: String,
@@ -203,6 +212,7 @@ pub struct LedgerLineShown {
 
 /// What owning a machine costs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OwnedShown {
     /// The machine.
     pub node: String,
@@ -224,6 +234,7 @@ pub struct OwnedShown {
 
 /// A line of what owning a machine costs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OwnedLineShown {
     /// What it is for.
     pub what: &'static str,
@@ -235,6 +246,7 @@ pub struct OwnedLineShown {
 
 /// For how much of the time a load is exceeded.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoadDurationShown {
     /// The model.
     pub model: String,
@@ -254,6 +266,7 @@ pub struct LoadDurationShown {
 
 /// The threshold beside the rule of thumb.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ThresholdShown {
     /// Both in a sentence or two.
     pub sentence: String,
@@ -275,6 +288,7 @@ pub struct ThresholdShown {
 
 /// One week planned, the next run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WeekAheadShown {
     /// The second week with nodes chosen from the first.
     pub planned: String,
@@ -290,6 +304,7 @@ pub struct WeekAheadShown {
 
 /// Edge work of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EdgeShown {
     /// The model.
     pub model: String,
@@ -301,6 +316,7 @@ pub struct EdgeShown {
 
 /// Something taken for granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AssumptionShown {
     /// What.
     pub what: String,
@@ -316,6 +332,7 @@ pub struct AssumptionShown {
 
 /// A stale fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StaleShown {
     /// What it is about.
     pub what: String,
@@ -329,6 +346,7 @@ pub struct StaleShown {
 
 /// Something that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GapShown {
     /// What.
     pub what: String,
@@ -338,6 +356,7 @@ pub struct GapShown {
 
 /// A machine that takes no part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LeftOutShown {
     /// Which.
     pub hardware: String,
@@ -347,6 +366,7 @@ pub struct LeftOutShown {
 
 /// A chip whose measured throughput makes it dear.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DearerShown {
     /// The accelerator.
     pub accelerator: String,

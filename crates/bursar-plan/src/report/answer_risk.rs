@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// What lies between the 5th and the 95th percentile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BandShown {
     /// 5th percentile.
     pub p5: String,
@@ -15,6 +16,7 @@ pub struct BandShown {
 
 /// What has been spent by the end of a month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MonthShown {
     /// The month, from 1.
     pub month: u32,
@@ -26,6 +28,7 @@ pub struct MonthShown {
 
 /// An estimate with its Monte Carlo error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MeanShown {
     /// The mean over the futures.
     pub mean: String,
@@ -35,6 +38,7 @@ pub struct MeanShown {
 
 /// A share of the futures with its Monte Carlo error.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShareShown {
     /// 0 to 1.
     pub share: Option<f64>,
@@ -44,6 +48,7 @@ pub struct ShareShown {
 
 /// Futures of the plan; amounts are for all months together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RiskShown {
     /// What the plan saves against everything by API.
     pub savings: SavingsShown,
@@ -65,6 +70,7 @@ pub struct RiskShown {
 
 /// The distribution of savings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SavingsShown {
     /// 5th percentile.
     pub p5: String,
@@ -82,6 +88,7 @@ pub struct SavingsShown {
 
 /// What a purchase may be regretted for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PurchaseShown {
     /// Its name.
     pub name: String,
@@ -95,6 +102,7 @@ pub struct PurchaseShown {
 
 /// What waiting is worth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WaitingShown {
     /// So many months.
     pub months: u32,
@@ -106,6 +114,7 @@ pub struct WaitingShown {
 
 /// What one-year terms are worth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RenewableShown {
     /// What they save on average against the plan on its own terms.
     pub value: MeanShown,
@@ -115,6 +124,7 @@ pub struct RenewableShown {
 
 /// What a factor does alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TornadoShown {
     /// The factor.
     pub factor: &'static str,
@@ -128,6 +138,7 @@ pub struct TornadoShown {
 
 /// The month from which on the plan has cost less, in nine of ten futures between the first and the last.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BreakEvenShown {
     /// 10th percentile; `null` for never.
     pub p10: Option<u32>,
@@ -141,6 +152,7 @@ pub struct BreakEvenShown {
 
 /// A factor of the futures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FactorShown {
     /// Its name.
     pub factor: &'static str,
