@@ -160,6 +160,8 @@ fn holdings(
             let on_term = |&(choice, n, _): &(usize, u32, u32)| (hardware.choices[choice].term, n);
             let committed = terms.get(m).into_iter().flatten().map(on_term).filter(|&(_, n)| n > 0);
             let rented = || fleet.rented[m].iter().skip(h).step_by(hours.kinds()).copied();
+            let load = model.loads[h].as_deref().unwrap_or_default();
+            let margin = |next| margin(hours, fleet, (m, h), load, next);
             holdings.push(Holding {
                 model: model.name.clone(),
                 hardware: hardware.name.clone(),
@@ -168,10 +170,10 @@ fn holdings(
                 spare_missing: missing[m][h],
                 rented_node_hours: rented().map(u64::from).sum(),
                 rented_at_most: rented().max().unwrap_or(0),
-                utilisation: utilisation(hours, fleet, (m, h), &carried[h]),
+                utilisation: utilisation(hours, fleet, (m, h), (&carried[h], load)),
                 carried: carried[h].clone(),
-                last: if fleet.committed[m][h] > 0 { margin(hours, fleet, (m, h), false)? } else { None },
-                next: margin(hours, fleet, (m, h), true)?,
+                last: if fleet.committed[m][h] > 0 { margin(false)? } else { None },
+                next: margin(true)?,
             });
         }
     }
@@ -194,14 +196,16 @@ fn carried(hours: &Hours, fleet: &Fleet, m: usize) -> Vec<Vec<u64>> {
     carried
 }
 
-/// Busy node-hours by paid ones. A node that carries part of an hour is busy by that part of what it could carry.
-fn utilisation(hours: &Hours, fleet: &Fleet, (m, h): (usize, usize), carried: &[u64]) -> Option<f64> {
-    let (lane, kinds) = (&hours.lanes[m], hours.kinds());
+/// Busy node-hours by paid ones. What nodes carry of an hour keeps them busy for that part of the hour's load, which may be
+/// less than one node.
+fn utilisation(
+    hours: &Hours,
+    fleet: &Fleet,
+    (m, h): (usize, usize),
+    (carried, load): (&[u64], &[f64]),
+) -> Option<f64> {
     let paid: u64 = (0..hours.hours).map(|t| u64::from(fleet.working(m, t)[h])).sum();
-    let busy = carried.iter().enumerate().map(|(t, &part)| match lane.shares[t * kinds + h] {
-        0 => 0.0,
-        share => part as f64 / share as f64,
-    });
+    let busy = carried.iter().zip(load).map(|(&part, load)| part as f64 / ALL as f64 * load);
     (paid > 0).then(|| busy.sum::<f64>() / paid as f64)
 }
 
@@ -210,6 +214,7 @@ fn margin(
     hours: &Hours,
     fleet: &Fleet,
     (m, h): (usize, usize),
+    load: &[f64],
     next: bool,
 ) -> Result<Option<Margin>, MixError> {
     let mut fewer = fleet.committed[m].clone();
@@ -221,7 +226,7 @@ fn margin(
     let price = |n: u64| hours.committed_cost(h, n).map(|cost| cost * hours.hours as i128);
     let paid = price(before + 1).zip(price(before)).map(|(a, b)| a - b);
     let too_much = || MixError::TooMuch("what a node spares".to_owned());
-    let (spares, utilisation) = spared(hours, m, h, (&fewer, &more));
+    let (spares, utilisation) = spared(hours, (m, h), load, (&fewer, &more));
     let break_even = paid.filter(|_| spares > 0).map(|paid| utilisation * paid as f64 / spares as f64);
     let paid = paid.map(|nanos| money(nanos).ok_or_else(too_much)).transpose()?;
     Ok(Some(Margin { utilisation, spares: money(spares).ok_or_else(too_much)?, paid, break_even }))
@@ -229,7 +234,12 @@ fn margin(
 
 /// What `more` nodes spare against `fewer`, in nano-dollars, and how busy the one that they differ in is. Where a model
 /// may not leave, what is unserved spares nothing.
-fn spared(hours: &Hours, m: usize, h: usize, (fewer, more): (&[u32], &[u32])) -> (i128, f64) {
+fn spared(
+    hours: &Hours,
+    (m, h): (usize, usize),
+    load: &[f64],
+    (fewer, more): (&[u32], &[u32]),
+) -> (i128, f64) {
     let (lane, kinds) = (&hours.lanes[m], hours.kinds());
     let limits: Vec<u32> = hours.on_demand.iter().map(|p| p.map_or(0, |p| p.limit)).collect();
     let mut cover = Cover::default();
@@ -247,7 +257,7 @@ fn spared(hours: &Hours, m: usize, h: usize, (fewer, more): (&[u32], &[u32])) ->
     for t in (0..hours.hours).filter(|&t| !lane.idle[t] && lane.shares[t * kinds + h] > 0) {
         nanos += exact(t, fewer) - exact(t, more);
         let sixths = lane.uncarried(t, lane.rest(t, fewer)) - lane.uncarried(t, lane.rest(t, more));
-        busy += sixths as f64 / lane.shares[t * kinds + h] as f64;
+        busy += sixths as f64 / ALL as f64 * load[t];
     }
     (nanos, busy / (hours.hours * STEPS) as f64)
 }

@@ -46,8 +46,12 @@ struct Notes {
 }
 
 impl Notes {
+    /// Adds a gap; one that two models have in common is told once.
     fn gap(&mut self, what: String, hint: &str) {
-        self.gaps.push(Gap { what, hint: hint.to_owned() });
+        let gap = Gap { what, hint: hint.to_owned() };
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
     }
 
     fn assume(&mut self, rests: Rests, what: impl Into<String>) {

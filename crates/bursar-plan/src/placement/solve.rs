@@ -126,7 +126,7 @@ pub fn place(inputs: &Inputs<'_>, mut stage: impl FnMut(Stage)) -> Result<Placem
     if let Some(short) = short {
         assembled.gaps.push(Gap {
             what: format!("growth is not measured: {short}"),
-            hint: "state it with --growth 25%+-15%, or plan from a longer history".to_owned(),
+            hint: "--growth 25%+-15% does so; a longer history measures it".to_owned(),
         });
     }
     stage(Stage::Drawing);

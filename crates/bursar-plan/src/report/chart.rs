@@ -76,7 +76,7 @@ impl Scale {
             return vec![Tick { at: self.from, label: label(self.low) }];
         }
         let power = 10f64.powf((span / 5.0).log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| span / s <= 6.0);
+        let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| span / s <= 8.0);
         let step = step.unwrap_or(span);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
@@ -275,7 +275,7 @@ mod tests {
             let ticks = across(low, high).ticks(short_dollars);
             ticks.into_iter().map(|t| t.label).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(labels(0.0, 1_234_567.0), "$0 $500k $1M");
+        assert_eq!(labels(0.0, 1_234_567.0), "$0 $200k $400k $600k $800k $1M $1.2M");
         assert_eq!(labels(-40.0, 85.0), "−$40 −$20 $0 $20 $40 $60 $80");
         assert_eq!(labels(0.0, 0.0), "$0");
     }

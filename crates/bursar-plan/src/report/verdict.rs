@@ -77,6 +77,8 @@ fn with_purchases(placement: &Placement, futures: &Futures, months: u32) -> (&'s
     } else {
         format!(" Leave out {}: it would be regretted in more than half of the futures.", leave.join(" and "))
     };
+    let estimated = futures.purchases.iter().any(|p| is_estimated(placement, p));
+    let names = if estimated { format!("{names}, if an offer at that price can be had") } else { names };
     ("buy", format!("Take {names}: that saves {today}; {chances}.{but}"))
 }
 
@@ -245,6 +247,10 @@ fn weakened_by(placement: &Placement) -> Vec<String> {
         ));
     }
     reasons
+}
+
+fn is_estimated(placement: &Placement, purchase: &Purchased) -> bool {
+    placement.kinds.iter().any(|kind| kind.name == purchase.hardware && is_estimate(kind))
 }
 
 /// Whether a price is an estimate that nobody offers.

@@ -51,6 +51,26 @@ fn a_cheap_api_is_kept_and_the_verdict_says_not_to_buy_and_how_far_it_is() {
 }
 
 #[test]
+fn a_load_of_less_than_a_node_keeps_it_busy_for_no_more_than_that() {
+    let mut case = one_model("m-small", "0.22");
+    for point in case.demand.streams.iter_mut().flat_map(|s| &mut s.points) {
+        let output = point.output / 100;
+        *point = bursar_plan::demand::DemandPoint {
+            requests: (point.requests / 100).max(u64::from(output > 0)),
+            input: point.input / 100,
+            output,
+            ..Default::default()
+        };
+    }
+    let placed = case.placed().unwrap();
+    let holding = placed.plan.holdings.iter().find(|h| h.hardware.contains("estimate H100")).unwrap();
+    let load = placed.problem.models[0].loads[0].as_ref().unwrap();
+    let mean = load.iter().sum::<f64>() / load.len() as f64;
+    let next = holding.next.unwrap();
+    assert!(mean < 0.1 && (next.utilisation - mean).abs() < 0.01, "{next:?} at a load of {mean}");
+}
+
+#[test]
 fn a_plan_that_pays_today_and_loses_as_prices_fall_is_not_bought() {
     let mut case = one_model("m-small", "0.22");
     // At this price a machine that is always full pays by a quarter; demand shrinks by a third a year.
