@@ -123,7 +123,7 @@ impl Slots {
     }
 
     fn text_value(&self, field: Field) -> Option<String> {
-        self.json(field).and_then(|v| v.as_str().map(str::to_owned))
+        self.raw(field).and_then(|raw| serde_json::from_slice(raw).ok())
     }
 
     pub(super) fn predictions(&self) -> Option<u64> {

@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let busy_callers = if args.callers == 0 { None } else { Some(busy.run()?) };
     progress.finish_and_clear();
     let report = Report { constant_rate, busy_callers, gateway_resident: watch.map(ResidentWatch::end) };
+    stage.end()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

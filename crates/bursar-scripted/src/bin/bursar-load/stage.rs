@@ -101,6 +101,12 @@ impl Stage {
         Ok(Stage { provider, gateway, process, _folder: folder })
     }
 
+    /// Lets the gateway end by itself, where this run started it: it then writes what it writes at its end, such as the
+    /// profile of a build that records one.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        self.process.as_mut().map_or(Ok(()), Gateway::stop)
+    }
+
     /// The gateway's process, where this run started it.
     pub(crate) fn gateway_pid(&self) -> Option<u32> {
         self.process.as_ref().and_then(Gateway::pid)

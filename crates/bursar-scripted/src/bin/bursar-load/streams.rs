@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let streams = runtime.block_on(streams.run());
     progress.finish_and_clear();
     let report = Report { streams, gateway_resident: watch.map(ResidentWatch::end) };
+    stage.end()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
