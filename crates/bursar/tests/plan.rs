@@ -240,3 +240,80 @@ fn a_kept_plan_lies_in_the_data_folder() {
     let json = planned(folder.path(), &["--keep", "--folder", "data", "--json"]);
     assert_eq!(bursar_store::kept_plan(&folder.path().join("data")).unwrap(), Some(json));
 }
+
+#[test]
+fn demand_from_the_cubes_costs_what_was_spent_and_asks_for_measurements() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = ["--folder", "data"];
+    succeeds(
+        folder.path(),
+        &[&["demo", "--once", "--requests", "120", "--speed", "600"][..], &data].concat(),
+    );
+    let hour = |off: i64| {
+        let second = jiff::Timestamp::now().as_second().div_euclid(3_600) * 3_600 + off * 3_600;
+        jiff::Timestamp::from_second(second).unwrap().to_string()
+    };
+    let range = ["--since".to_owned(), hour(-2), "--until".to_owned(), hour(2)];
+    let range: Vec<&str> = range.iter().map(String::as_str).collect();
+    let spent: Value = serde_json::from_str(&succeeds(
+        folder.path(),
+        &[&["spend", "--by", "model", "--json"][..], &data, &range].concat(),
+    ))
+    .unwrap();
+    let plan: Value = serde_json::from_str(&succeeds(
+        folder.path(),
+        &[&["plan", "--json", "--draws", "100"][..], &data, &range].concat(),
+    ))
+    .unwrap();
+    assert_eq!(plan["verdict"]["decision"], "not_known");
+    assert!(plan["gaps"].to_string().contains("on any machine"));
+    let requests: u64 =
+        plan["demand"]["models"].as_array().unwrap().iter().map(|m| m["requests"].as_u64().unwrap()).sum();
+    assert_eq!(requests, 120);
+    let (spent, planned) =
+        (spent["total"]["contracted_cost"].as_str().unwrap(), plan["plan"]["total"].as_str().unwrap());
+    let cents = |text: &str| text.parse::<Money>().unwrap().nanos() / 10_000_000;
+    assert!((cents(spent) - cents(planned)).abs() <= 1, "{spent} was spent, {planned} is planned");
+}
+
+/// A server's exposition after so many seconds at one load: 500 tokens in, 100 out, and a step of 5 ms and 20 µs for each
+/// request.
+fn exposition(counters: (u64, u64, u64), running: u64) -> String {
+    let (prompt, output, finished) = counters;
+    let label = "{engine=\"0\",model_name=\"small\"}";
+    format!(
+        "vllm:prompt_tokens_total{label} {prompt}\nvllm:generation_tokens_total{label} {output}\n\
+         vllm:request_success_total{label} {finished}\nvllm:num_requests_running{label} {running}\n\
+         vllm:num_requests_waiting{label} 0\n"
+    )
+}
+
+#[test]
+fn saved_answers_of_a_running_vllm_become_a_calibration() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    let (mut output, mut files) = (0, Vec::new());
+    for sample in 0..40_u64 {
+        let running = [4, 16, 64, 128][(sample / 10) as usize];
+        output += 60 * 1_000_000 * running / (5_000 + 20 * running);
+        let name = format!("{sample:02}.txt");
+        let path = folder.path().join(&name);
+        std::fs::write(&path, exposition((output * 5, output, output / 100), running)).unwrap();
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(start + std::time::Duration::from_secs(sample * 60)).unwrap();
+        files.extend(["--vllm".to_owned(), name]);
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let engine =
+        ["--model", "small", "--accelerator", "H100", "--precision", "fp8", "--software", "vLLM 0.30.0"];
+    let shown = succeeds(
+        folder.path(),
+        &[&["plan", "calibrate", "--kv-tokens", "400000"][..], &files, &engine].concat(),
+    );
+    assert!(shown.contains("a step: 5.0"), "5 ms a step: {shown}");
+    assert!(shown.contains("400,000 tokens of context, as told"), "{shown}");
+    assert!(shown.contains("is left out: the number of running requests changed too much"), "{shown}");
+    let other = [&["plan", "calibrate"][..], &files, &["--model", "large"], &engine[2..]].concat();
+    let told = text(&bursar(folder.path(), &other).stderr);
+    assert!(told.contains("no engine here serves \"large\""), "{told}");
+}

@@ -133,7 +133,7 @@ fn carrying(
         return vec![None; kinds.len()];
     }
     let runs_as = inputs.models.get(&series.model).and_then(|m| m.runs_as.as_deref());
-    let slo = limits(slo_of(inputs, series, notes).as_ref());
+    let slo = limits(slo_of(inputs, series).as_ref());
     let points = measure_of(series);
     let mut missing: Vec<(NotKnown, &str)> = Vec::new();
     let mut result = Vec::new();
@@ -147,6 +147,9 @@ fn carrying(
             }
         }
         result.push(found.ok());
+    }
+    if result.iter().any(Option::is_some) {
+        tell_usual_limits(inputs, series, notes);
     }
     tell_missing(series, runs_as, &missing, &result, notes);
     result
@@ -168,12 +171,19 @@ fn asked<'a>(inputs: &Inputs<'a>, kind: &'a Kind, model: &'a str) -> Asked<'a> {
     }
 }
 
-fn slo_of(inputs: &Inputs<'_>, series: &ModelSeries, notes: &mut Notes) -> Option<Slo> {
+/// The limits of a model's interactive work: its own, those of all, or the usual ones. Work that can wait has none.
+fn slo_of(inputs: &Inputs<'_>, series: &ModelSeries) -> Option<Slo> {
     if !series.interactive.iter().any(|p| p.requests > 0) {
         return None;
     }
     let told = inputs.constraints.slo(&series.model, Class::Interactive).cloned();
-    Some(told.unwrap_or_else(|| {
+    let (ttft_p99_ms, itl_ms) = USUAL_LIMITS;
+    Some(told.unwrap_or(Slo { model: None, class: Class::Interactive, ttft_p99_ms, itl_ms }))
+}
+
+fn tell_usual_limits(inputs: &Inputs<'_>, series: &ModelSeries, notes: &mut Notes) {
+    let limited = inputs.constraints.slo(&series.model, Class::Interactive).is_some();
+    if !limited && series.interactive.iter().any(|p| p.requests > 0) {
         let (ttft_p99_ms, itl_ms) = USUAL_LIMITS;
         notes.assume(
             Rests::Assumed,
@@ -183,8 +193,7 @@ fn slo_of(inputs: &Inputs<'_>, series: &ModelSeries, notes: &mut Notes) -> Optio
                 series.model
             ),
         );
-        Slo { model: None, class: Class::Interactive, ttft_p99_ms, itl_ms }
-    }))
+    }
 }
 
 fn tell_missing(
@@ -210,10 +219,12 @@ fn tell_missing(
     };
     let unmeasured = of(|why| matches!(why, NotKnown::Unmeasured));
     if !unmeasured.is_empty() {
-        let what = format!("no measurement for {model} on {}", unmeasured.join(", "));
-        let nowhere = found.iter().all(Option::is_none);
-        let what =
-            if nowhere { format!("{what}: {} can be had as an API alone", series.model) } else { what };
+        let nowhere = unmeasured.len() == missing.len() && found.iter().all(Option::is_none);
+        let what = if nowhere {
+            format!("no measurement for {model} on any machine: {} can be had as an API alone", series.model)
+        } else {
+            format!("no measurement for {model} on {}", unmeasured.join(", "))
+        };
         notes.gap(
             what,
             "run bursar plan calibrate with a load test of your own; --run-as MODEL=NAME says which model your own \

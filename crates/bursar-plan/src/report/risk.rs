@@ -100,7 +100,9 @@ pub(super) fn threshold(placement: &Placement) -> ThresholdShown {
         let of = placement.baselines.iter().find(|b| b.name == name)?;
         of.bill.unserved.is_empty().then_some(of.bill.total)
     };
-    let today = bill("all API").zip(bill("all dedicated")).and_then(|(api, dedicated)| {
+    // Without any machine there is nothing dedicated to compare with.
+    let bills = bill("all API").zip(bill("all dedicated")).filter(|_| !placement.kinds.is_empty());
+    let today = bills.and_then(|(api, dedicated)| {
         (dedicated > Money::ZERO).then(|| api.nanos() as f64 / dedicated.nanos() as f64)
     });
     let (low, high) = threshold.ratio_interval;

@@ -133,7 +133,11 @@ fn a_model_that_nobody_measured_is_a_named_gap_and_never_a_guess() {
     case.models.get_mut("m-small").unwrap().runs_as = Some("acme/unheard-of".to_owned());
     let report = case.report();
     assert_eq!(report.verdict.decision, "not_known");
-    let gap = report.gaps.iter().find(|g| g.what.contains("no measurement for acme/unheard-of on")).unwrap();
+    let gap = report
+        .gaps
+        .iter()
+        .find(|g| g.what.contains("no measurement for acme/unheard-of on any machine"))
+        .unwrap();
     assert!(gap.hint.contains("bursar plan calibrate"), "{}", gap.hint);
 }
 
