@@ -136,7 +136,7 @@ pub struct TornadoShown {
     pub at_p90: String,
 }
 
-/// The month from which on the plan has cost less, in nine of ten futures between the first and the last.
+/// The month from which on the plan has cost less, in eight of ten futures between the first and the last.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BreakEvenShown {

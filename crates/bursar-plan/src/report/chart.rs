@@ -165,8 +165,8 @@ pub(super) fn load_duration(shown: &LoadDurationShown) -> Chart {
     chart
 }
 
-/// What has been spent by the end of each month, with the band of nine in ten futures.
-pub(super) fn cumulative(months: &[MonthShown]) -> Option<Chart> {
+/// What has been spent by the end of each month, with the band of nine in ten futures and that of the break-even month.
+pub(super) fn cumulative(months: &[MonthShown], risk: Option<&RiskShown>) -> Option<Chart> {
     let last = months.last()?;
     let mut chart = plane("What has been spent".to_owned(), "month", "dollars");
     let most = value(&last.api.p95).max(value(&last.plan.p95));
@@ -189,6 +189,14 @@ pub(super) fn cumulative(months: &[MonthShown]) -> Option<Chart> {
         ("api", "everything by API: median, and nine in ten futures".to_owned()),
         ("plan", "the plan".to_owned()),
     ];
+    let even = risk.map(|r| &r.break_even);
+    if let Some((first, last_even)) = even.and_then(|b| Some((b.p10?, b.p90.unwrap_or(last.month)))) {
+        let (from, to) = (x.at(f64::from(first) - 1.0), x.at(f64::from(last_even)));
+        chart.areas.push(Shape { class: "even", path: rectangle(from, to, TOP, HEIGHT - BOTTOM - TOP) });
+        chart
+            .legend
+            .push(("even", "month from which on the plan has cost less, in eight of ten futures".to_owned()));
+    }
     Some(chart)
 }
 

@@ -57,7 +57,7 @@ impl Report {
         let page = Page {
             report: self,
             load_duration_charts: self.load_duration.iter().map(chart::load_duration).collect(),
-            cumulative_chart: chart::cumulative(&self.cumulative),
+            cumulative_chart: chart::cumulative(&self.cumulative, self.risk.as_ref()),
             savings_chart: self.risk.as_ref().map(chart::savings),
             tornado_chart: self.risk.as_ref().map(chart::tornado),
         };
