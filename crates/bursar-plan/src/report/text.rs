@@ -104,8 +104,8 @@ impl Report {
             let above = |share: Option<f64>| share.map_or_else(|| "unknown".to_owned(), percent);
             let _ = writeln!(
                 out,
-                "Machines chosen from one week and run on the next cost {} more than the best in hindsight; by the \
-                 rule of thumb {} more.",
+                "Machines chosen from one week and run on the next cost {} more than the best in hindsight; those that \
+                 the rule of thumb chooses {} more, with the same freedom to rent by the hour.",
                 above(week.regret),
                 above(week.rule_regret)
             );
