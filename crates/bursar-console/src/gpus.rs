@@ -59,9 +59,25 @@ pub struct AccountQuery<'a> {
 /// The GPUs as they are now.
 pub fn list(reader: &Reader, node: Option<&str>, now: Timestamp) -> Result<GpusAnswer, Problem> {
     let nodes = reader.gpu_nodes((now, now.plus_micros(1))).map_err(Problem::store)?;
+    check_name(node, nodes.iter().map(|n| n.node.as_str()))?;
     let known = |n: &&GpuNode| node.is_none_or(|name| name == n.node);
     let nodes = nodes.iter().filter(known).map(|n| node_answer(reader, n, now));
     Ok(GpusAnswer { at: times::text_of(now), nodes: nodes.collect::<Result<_, _>>()? })
+}
+
+/// A name that none of the nodes has is a mistake, unless there are none at all.
+fn check_name<'n>(wanted: Option<&str>, names: impl Iterator<Item = &'n str>) -> Result<(), Problem> {
+    let names: Vec<&str> = names.collect();
+    match wanted {
+        Some(name) if !names.is_empty() && !names.contains(&name) => {
+            let known = names.join(", ");
+            Err(Problem::bad_value(
+                "node",
+                format!("no node with GPUs is named {name:?} in this time; there are {known}"),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn node_answer(reader: &Reader, node: &GpuNode, now: Timestamp) -> Result<GpuNodeAnswer, Problem> {
@@ -182,6 +198,7 @@ pub fn accounts(reader: &Reader, query: &AccountQuery<'_>) -> Result<Vec<NodeAcc
     for row in &rows {
         nodes.entry(&row.node).or_default().push(row);
     }
+    check_name(query.node, nodes.keys().copied())?;
     let mut counted: BTreeMap<&str, BTreeMap<String, Tokens>> = BTreeMap::new();
     for &name in nodes.keys() {
         counted.insert(name, counted_of(reader, name, range)?);

@@ -332,17 +332,22 @@ fn users_of(account: &Account<'_>, gaps: &mut Vec<Gap>) -> Vec<(Payer, Tokens)> 
         let sum = booked.entry(&part.model).or_default();
         *sum = sum.plus(tokens);
     }
-    for (model, counted) in account.counted {
-        let booked = booked.get(model.as_str()).copied().unwrap_or_default();
+    let nothing = Tokens::default();
+    // Where no engine is asked nobody has counted, and where one is, a model that none of them knows is a disagreement.
+    let booked_alone =
+        booked.keys().copied().filter(|m| !account.counted.is_empty() && !account.counted.contains_key(*m));
+    let counted = account.counted.iter().map(|(model, tokens)| (model.as_str(), tokens));
+    for (model, counted) in counted.chain(booked_alone.map(|m| (m, &nothing))) {
+        let booked = booked.get(model).copied().unwrap_or_default();
         let outside = counted.beyond(booked);
         if outside.total() > 0 {
-            users.insert(Payer::Outside { model: model.clone() }, outside);
+            users.insert(Payer::Outside { model: model.to_owned() }, outside);
         }
         let over = booked.beyond(*counted).total();
         // A call counts in the hour in which it began, and its tokens when they are made: a little is no disagreement.
         if account.counted_whole && over > counted.total() / 20 {
             let detail =
-                format!("{over} tokens of {model} went through Bursar that its engine did not count");
+                format!("{over} tokens of {model} went through Bursar that no engine of the node counted");
             gaps.push(Gap::new(GapKind::TokensDisagree, account.node, detail));
         }
     }

@@ -114,11 +114,11 @@ impl<'a> Exposition<'a> {
         for (i, line) in bytes.split(|&b| b == b'\n').enumerate() {
             let is_ended = !is_last(bytes, line);
             match read_line(line, i + 1) {
-                Ok(None) => {}
                 // A line that was cut through its middle would be read as something that nobody said.
-                _ if !is_ended => {
+                _ if !is_ended && !is_blank_or_end(line) => {
                     read.cut = read.cut.or(Some(Cut::MidLine(i + 1)));
                 }
+                Ok(None) => {}
                 Ok(Some(_)) if read.samples.len() == MOST_SAMPLES => {
                     read.cut = Some(Cut::TooLong);
                     break;
@@ -158,6 +158,11 @@ impl<'a> Exposition<'a> {
         let mut drops = drops.into_iter();
         self.samples.retain(|_| !drops.next().unwrap_or(false));
     }
+}
+
+/// Whether a line that is not ended leaves nothing open: it is blank, or OpenMetrics' word for the end.
+fn is_blank_or_end(line: &[u8]) -> bool {
+    matches!(line.trim_ascii(), b"" | b"# EOF")
 }
 
 fn is_last(all: &[u8], line: &[u8]) -> bool {
@@ -363,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_last_line_that_is_not_ended_is_left_out_since_its_number_may_go_on() {
-        for cut in ["a 1\nb 734", "a 1\nb{x=\"y", "a 1\nb"] {
+        for cut in ["a 1\nb 734", "a 1\n# HELP b Utili", "a 1\nb{x=\"y", "a 1\nb"] {
             let read = Exposition::read(cut.as_bytes());
             assert_eq!(
                 (read.samples.len(), read.cut, read.unread_count),

@@ -358,7 +358,10 @@ fn check_count(
 ) {
     let found = known.keys().map(|id| &id.uuid).collect::<BTreeSet<_>>().len();
     let paid = accelerators as usize;
-    let detail = || format!("{found} GPUs are reported, and the price is for {paid}");
+    let detail = || match found {
+        1 => format!("1 GPU is reported, and the price is for {paid}"),
+        _ => format!("{found} GPUs are reported, and the price is for {paid}"),
+    };
     if found > paid {
         gaps.push(Gap::new(GapKind::MoreGpus, node, detail()));
     } else if found < paid && is_whole {

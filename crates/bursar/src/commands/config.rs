@@ -86,7 +86,10 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
     let mut findings = vec![Finding {
         severity: Severity::Ok,
         about: "configuration",
-        detail: format!("{} providers are set up", config.providers.len()),
+        detail: match config.providers.len() {
+            1 => "1 provider is set up".to_owned(),
+            count => format!("{count} providers are set up"),
+        },
         hint: String::new(),
     }];
     for provider in &config.providers {
@@ -102,7 +105,7 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
         }
     }
     findings.extend(config.notify.channels.iter().filter_map(|channel| channel_finding(channel, &env)));
-    findings.extend(gpu_findings(&config));
+    findings.extend(super::gpus::findings(&config));
     if let Err(error) = crate::compose::load_prices(&config) {
         findings.push(Finding {
             severity: Severity::Error,
@@ -112,36 +115,6 @@ pub(crate) fn findings(global: &GlobalArgs) -> (Vec<Finding>, Option<Config>) {
         });
     }
     (findings, Some(config))
-}
-
-/// Nodes with GPUs, and a library that is to be asked and is not there.
-fn gpu_findings(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for node in &config.gpu.nodes {
-        findings.push(Finding {
-            severity: Severity::Ok,
-            about: "GPUs",
-            detail: format!("node {:?}: {} GPUs, ${} an hour", node.name, node.accelerators, node.per_hour),
-            hint: String::new(),
-        });
-        if let Some(Err(why)) = node.nvml.then(crate::compose::gpus::nvml::read) {
-            findings.push(Finding {
-                severity: Severity::Error,
-                about: "GPUs",
-                detail: format!("node {:?}: {why}", node.name),
-                hint: "without it the node's time is known by nobody".to_owned(),
-            });
-        }
-        if !node.vllm.is_empty() && node.provider.is_none() {
-            findings.push(Finding {
-                severity: Severity::Warning,
-                about: "GPUs",
-                detail: format!("node {:?} serves models and has no provider", node.name),
-                hint: "name its [[provider]], so that teams are charged and its models get prices".to_owned(),
-            });
-        }
-    }
-    findings
 }
 
 /// A channel for warnings that cannot be set up: nobody would be told.
@@ -189,16 +162,6 @@ mod tests {
         assert!(found.detail.contains("SLACK_URL") && found.hint.contains("alerts test chat"), "{found:?}");
         let url = |_: &str| Some("https://hooks.example.com/T0".to_owned());
         assert_eq!(channel_finding(&config.notify.channels[0], &url), None);
-    }
-
-    #[test]
-    fn a_node_with_gpus_that_nobody_can_be_charged_for_is_told() {
-        let text = "[[gpu.node]]\nname = \"a\"\nowner = \"x\"\nusd_per_hour = \"2\"\naccelerators = 1\n\
-                    dcgm = [\"http://127.0.0.1:9400/metrics\"]\nvllm = [\"http://127.0.0.1:8000/metrics\"]";
-        let found = gpu_findings(&Config::parse(None, text, &|_| None).unwrap());
-        let severities: Vec<Severity> = found.iter().map(|f| f.severity).collect();
-        assert_eq!(severities, [Severity::Ok, Severity::Warning]);
-        assert!(found[1].hint.contains("[[provider]]"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `bursar gpus`: what GPUs do, at how many dollars an hour, and whose the bill is.
 
+mod findings;
 mod price;
 mod scrape;
 mod split;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 use bursar_console::answer::{GpuAnswer, GpuGapAnswer, GpuNodeAnswer, GpusAnswer};
 use bursar_console::gpus;
 use clap::{Args, Subcommand};
+
+pub(crate) use findings::findings;
 
 use super::context::{print_json, print_text};
 use super::table::{number, plain, render, text};

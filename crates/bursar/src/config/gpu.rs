@@ -29,6 +29,8 @@ pub(crate) struct GpuSection {
 /// A node with GPUs.
 #[derive(Clone, Debug)]
 pub(crate) struct GpuNodeSection {
+    /// Its place in the configuration, from 0.
+    pub(crate) place: usize,
     /// Its name in reports.
     pub(crate) name: String,
     /// Where its DCGM exporters answer.
@@ -72,8 +74,12 @@ impl GpuSection {
             s.wrong("timeout", "is zero or longer than the interval");
         }
         let idle_least_per_hour = money(&mut s, "idle_alert_usd_per_hour").unwrap_or(Money::ZERO);
-        let nodes: Vec<GpuNodeSection> =
-            s.sections("node").into_iter().filter_map(|n| GpuNodeSection::read(n, problems)).collect();
+        let nodes: Vec<GpuNodeSection> = s
+            .sections("node")
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, n)| GpuNodeSection::read(n, place, problems))
+            .collect();
         s.finish(problems);
         GpuSection { interval, timeout, idle_after, idle_over_after, idle_least_per_hour, nodes }
     }
@@ -82,7 +88,7 @@ impl GpuSection {
     pub(crate) fn check_together(&self, providers: &[ProviderSection], problems: &mut Vec<Problem>) {
         for (i, node) in self.nodes.iter().enumerate() {
             let mut wrong = |field: &str, message: String| {
-                problems.push(Problem::new(format!("gpu.node[{i}].{field}"), message));
+                problems.push(Problem::new(format!("gpu.node[{}].{field}", node.place), message));
             };
             if self.nodes[..i].iter().any(|n| n.name == node.name) {
                 wrong("name", format!("{:?} is the name of an earlier node; names differ", node.name));
@@ -90,9 +96,15 @@ impl GpuSection {
             if let Some(name) = node.provider.as_ref().filter(|n| !providers.iter().any(|p| p.name == **n)) {
                 wrong("provider", format!("there is no provider {name:?}; its name stands in [[provider]]"));
             }
-            let earlier = self.nodes[..i].iter().flat_map(|n| &n.dcgm);
-            if let Some(url) = earlier.into_iter().find(|url| node.dcgm.contains(url)) {
+            if let Some(url) =
+                self.nodes[..i].iter().flat_map(|n| &n.dcgm).find(|url| node.dcgm.contains(url))
+            {
                 wrong("dcgm", format!("{url} is an exporter of an earlier node; its GPUs would count twice"));
+            }
+            if let Some(url) =
+                self.nodes[..i].iter().flat_map(|n| &n.vllm).find(|url| node.vllm.contains(url))
+            {
+                wrong("vllm", format!("{url} is an engine of an earlier node; its tokens would count twice"));
             }
         }
         if self.nodes.iter().filter(|n| n.nvml).count() > 1 {
@@ -102,7 +114,7 @@ impl GpuSection {
 }
 
 impl GpuNodeSection {
-    fn read(mut s: Section<'_>, problems: &mut Vec<Problem>) -> Option<GpuNodeSection> {
+    fn read(mut s: Section<'_>, place: usize, problems: &mut Vec<Problem>) -> Option<GpuNodeSection> {
         let name = required(&mut s, "name", "the node's name in reports, such as \"gpu-1\"");
         let owner = required(&mut s, "owner", "the team that pays for what is idle");
         let (dcgm, vllm) = (urls(&mut s, "dcgm"), urls(&mut s, "vllm"));
@@ -131,6 +143,7 @@ impl GpuNodeSection {
         let weights = weights.unwrap_or_default();
         let (name, owner, per_hour, accelerators) = (name?, owner?, per_hour?, accelerators?);
         Some(GpuNodeSection {
+            place,
             name,
             dcgm,
             vllm,
@@ -181,6 +194,9 @@ fn urls(s: &mut Section<'_>, field: &str) -> Vec<Uri> {
     let mut found = Vec::new();
     for (i, text) in s.texts(field).iter().enumerate() {
         match exporter_url(text) {
+            Ok(url) if found.contains(&url) => {
+                s.wrong(&format!("{field}[{i}]"), format!("{text:?} is there already; it would count twice"));
+            }
             Ok(url) => found.push(url),
             Err(why) => s.wrong(&format!("{field}[{i}]"), format!("{text:?} {why}")),
         }
@@ -194,6 +210,14 @@ pub(crate) fn exporter_url(text: &str) -> Result<Uri, &'static str> {
     let authority = url.authority().ok_or("has no host; write it like http://127.0.0.1:9400/metrics")?;
     if authority.as_str().contains('@') {
         return Err("has a name or password in it; secrets do not stand in the configuration");
+    }
+    // What is no port is taken for one that is not given.
+    if authority
+        .as_str()
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']') && url.port_u16().is_none())
+    {
+        return Err("has a port that is none; ports are 1 to 65535");
     }
     match url.scheme_str() {
         Some("http" | "https") => Ok(url),
@@ -327,6 +351,31 @@ mod tests {
         ] {
             assert!(told.contains(expected), "{expected} is missing in:\n{told}");
         }
+    }
+
+    #[test]
+    fn a_mistake_is_told_at_the_place_of_its_node_and_what_would_count_twice_is_refused() {
+        let node = |name: &str, more: &str| {
+            format!("[[gpu.node]]\nname = \"{name}\"\nusd_per_hour = \"1\"\naccelerators = 1\n{more}\n")
+        };
+        let url = |port: u32| format!("\"http://127.0.0.1:{port}/metrics\"");
+        let engines = format!("owner = \"x\"\nvllm = [{0}, {0}]\ndcgm = [{1}]", url(8000), url(99_999));
+        let shared = |dcgm| format!("owner = \"x\"\nvllm = [{}]\ndcgm = [{}]", url(8001), url(dcgm));
+        let text =
+            node("a", "") + &node("b", &shared(9400)) + &node("c", &engines) + &node("b", &shared(9401));
+        let told = read(&text).unwrap_err();
+        for expected in [
+            "gpu.node[0].owner: ",
+            "gpu.node[2].vllm[1]: \"http://127.0.0.1:8000/metrics\" is there already",
+            "gpu.node[2].dcgm[0]: \"http://127.0.0.1:99999/metrics\" has a port that is none",
+            "gpu.node[3].name: \"b\" is the name of an earlier node",
+            "gpu.node[3].vllm: http://127.0.0.1:8001/metrics is an engine of an earlier node",
+        ] {
+            assert!(told.contains(expected), "{expected} is missing in:\n{told}");
+        }
+        assert!(
+            exporter_url("http://[::1]/metrics").is_ok() && exporter_url("http://[::1]:9400/metrics").is_ok()
+        );
     }
 
     #[test]

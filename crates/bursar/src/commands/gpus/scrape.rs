@@ -107,7 +107,9 @@ pub(super) fn run(args: &ScrapeArgs, json: bool) -> anyhow::Result<ExitCode> {
         vllm.push(ask(place)?.map(|bytes| VllmReading::of(&Exposition::read(&bytes), place)));
     }
     let models = models_of(&vllm);
-    let is_whole = dcgm.iter().all(Result::is_ok) && vllm.iter().all(Result::is_ok);
+    let tells = |r: &Result<DcgmReading, Gap>| r.as_ref().is_ok_and(|r| !r.gpus.is_empty() && !r.is_partial);
+    let serves = |r: &Result<VllmReading, Gap>| r.as_ref().is_ok_and(|r| !r.models.is_empty());
+    let is_whole = dcgm.iter().all(tells) && vllm.iter().all(serves);
     let seen = read(args, dcgm, vllm, at);
     let answer = ScrapeAnswer { models, ..answer(args, &seen, at) };
     if json {

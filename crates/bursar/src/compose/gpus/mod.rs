@@ -129,7 +129,7 @@ struct Task {
 impl Task {
     async fn round(&mut self) {
         let at = times::now();
-        let answers = self.ask(at).await;
+        let answers = ask(&self.nodes, &self.scraper, at).await;
         let seen = self.watch.take(at, answers);
         let mut looks = Vec::new();
         for (seen, section) in seen.iter().zip(self.nodes.iter()) {
@@ -155,41 +155,6 @@ impl Task {
             self.untold.push(new);
         }
         self.write(at).await;
-    }
-
-    /// Asks every exporter, all nodes at the same time.
-    async fn ask(&self, at: Timestamp) -> Vec<Answers> {
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        let mut asked = JoinSet::new();
-        for (i, node) in self.nodes.iter().enumerate() {
-            for (k, url) in node.dcgm.iter().enumerate() {
-                let (scraper, url, turns) = (self.scraper.clone(), url.clone(), Arc::clone(&turns));
-                asked.spawn(async move {
-                    let _turn = turns.acquire_owned().await;
-                    (i, k, Answer::Dcgm(ask_dcgm(&scraper, &url, at).await))
-                });
-            }
-            for (k, url) in node.vllm.iter().enumerate() {
-                let (scraper, url, turns) = (self.scraper.clone(), url.clone(), Arc::clone(&turns));
-                asked.spawn(async move {
-                    let _turn = turns.acquire_owned().await;
-                    (i, k, Answer::Vllm(ask_vllm(&scraper, &url).await))
-                });
-            }
-            if node.nvml {
-                asked.spawn_blocking(move || {
-                    let read = nvml::read().map_err(|why| Gap::new(GapKind::NoAnswer, "nvml", why));
-                    (i, usize::MAX, Answer::Dcgm(read))
-                });
-            }
-        }
-        let mut found = Vec::new();
-        while let Some(done) = asked.join_next().await {
-            // A task that was cancelled or has failed has no answer, and its place stays empty.
-            found.extend(done);
-        }
-        found.sort_by_key(|(i, k, _)| (*i, *k));
-        in_order(&self.nodes, found)
     }
 
     /// Hands rounds to the store and alerts to the outbox; what they do not take waits for the next round.
@@ -224,6 +189,41 @@ impl Task {
             Err(error) => tracing::error!(%error, "writing what GPUs did ended with a fault"),
         }
     }
+}
+
+/// Asks every exporter, all nodes at the same time.
+pub(crate) async fn ask(nodes: &[GpuNodeSection], scraper: &Scraper, at: Timestamp) -> Vec<Answers> {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut asked = JoinSet::new();
+    for (i, node) in nodes.iter().enumerate() {
+        for (k, url) in node.dcgm.iter().enumerate() {
+            let (scraper, url, turns) = (scraper.clone(), url.clone(), Arc::clone(&turns));
+            asked.spawn(async move {
+                let _turn = turns.acquire_owned().await;
+                (i, k, Answer::Dcgm(ask_dcgm(&scraper, &url, at).await))
+            });
+        }
+        for (k, url) in node.vllm.iter().enumerate() {
+            let (scraper, url, turns) = (scraper.clone(), url.clone(), Arc::clone(&turns));
+            asked.spawn(async move {
+                let _turn = turns.acquire_owned().await;
+                (i, k, Answer::Vllm(ask_vllm(&scraper, &url).await))
+            });
+        }
+        if node.nvml {
+            asked.spawn_blocking(move || {
+                let read = nvml::read().map_err(|why| Gap::new(GapKind::NoAnswer, "nvml", why));
+                (i, usize::MAX, Answer::Dcgm(read))
+            });
+        }
+    }
+    let mut found = Vec::new();
+    while let Some(done) = asked.join_next().await {
+        // A task that was cancelled or has failed has no answer, and its place stays empty.
+        found.extend(done);
+    }
+    found.sort_by_key(|(i, k, _)| (*i, *k));
+    in_order(nodes, found)
 }
 
 enum Answer {

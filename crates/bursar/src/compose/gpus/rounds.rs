@@ -1,6 +1,6 @@
 //! From what was seen of a node to what the store keeps, what the metrics count, and what the alerts look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bursar_core::{Money, Timestamp};
 use bursar_plan::gpu::bill::{Account, Rate, Span, Weights, statement};
@@ -70,18 +70,24 @@ pub(super) fn round(seen: &Seen) -> GpuRound {
             None => {}
         }
     }
-    kept.gaps = seen
-        .gaps
-        .iter()
-        .map(|gap| GpuGap {
-            kind: gap.kind.name().to_owned(),
-            about: gap.about.clone(),
-            since: seen.since,
-            until: seen.until,
-            detail: gap.detail.clone(),
-        })
-        .collect();
+    kept.gaps = gaps(seen);
     kept
+}
+
+/// What was not known. The store keeps one stretch of each kind about each thing, so that what was seen stands together.
+fn gaps(seen: &Seen) -> Vec<GpuGap> {
+    let mut told: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for gap in &seen.gaps {
+        told.entry((gap.kind.name(), &gap.about)).or_default().insert(&gap.detail);
+    }
+    let kept = |((kind, about), details): ((&str, &str), BTreeSet<&str>)| GpuGap {
+        kind: kind.to_owned(),
+        about: about.to_owned(),
+        since: seen.since,
+        until: seen.until,
+        detail: details.into_iter().collect::<Vec<_>>().join("; "),
+    };
+    told.into_iter().map(kept).collect()
 }
 
 /// What a round cost, by state.
@@ -130,4 +136,23 @@ pub(super) fn looks(seen: &Seen, section: &GpuNodeSection) -> Vec<Look> {
         per_hour,
     };
     seen.gpus.iter().zip(amounts).map(look).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_plan::gpu::gap::{Gap, GapKind};
+
+    #[test]
+    fn two_things_of_one_kind_that_are_not_known_are_kept_together() {
+        let gap = |about: &str, detail: &str| Gap::new(GapKind::Missing, about, detail);
+        let at = Timestamp::from_seconds(60);
+        let gaps = vec![gap("m", "b is not there"), gap("n", "c"), gap("m", "a is not there"), gap("n", "c")];
+        let seen =
+            Seen { node: "n".to_owned(), since: at, until: at, gpus: Vec::new(), tokens: Vec::new(), gaps };
+        let kept: Vec<(String, String)> =
+            round(&seen).gaps.into_iter().map(|g| (g.about, g.detail)).collect();
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(kept, [pair("m", "a is not there; b is not there"), pair("n", "c")]);
+    }
 }
