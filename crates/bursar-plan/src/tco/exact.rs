@@ -2,6 +2,8 @@
 
 use bursar_core::{DecimalError, Money};
 
+use crate::gpu::shares::divide_money;
+
 /// A number in millionths, zero or more: a rate such as 0.08, a factor such as 1.3, kilowatts such as 10.2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millionths(u64);
@@ -63,26 +65,12 @@ pub(crate) const fn div_half_even(dividend: i128, divisor: i128) -> i128 {
     if rest > other || (rest == other && floor % 2 != 0) { floor + 1 } else { floor }
 }
 
-/// A whole in shares by weights, to the nano-dollar, so that the shares add up to it exactly: each gets the whole part
-/// of what it is due, and those with the largest remainder (the first of equals) one nano-dollar more. Weights are not
-/// negative; where all are zero, the first share is the whole. `None` where a product leaves the range.
+/// A whole in shares by weights, as [`divide_money`] makes them; where all weights are zero, the first share is the whole.
+/// `None` where a weight is negative.
 pub(crate) fn apportion(whole: Money, weights: &[i64]) -> Option<Vec<Money>> {
-    let sum: i128 = weights.iter().map(|w| i128::from(*w)).sum();
-    let whole = i128::from(whole.nanos());
-    let due = |w: &i64| if sum == 0 { Some(0) } else { whole.checked_mul(i128::from(*w)) };
-    let due: Vec<i128> = weights.iter().map(due).collect::<Option<_>>()?;
-    let mut shares: Vec<i128> = due.iter().map(|d| if sum == 0 { 0 } else { d.div_euclid(sum) }).collect();
-    let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(if sum == 0 { 0 } else { due[i].rem_euclid(sum) }), i));
-    let rest = whole - shares.iter().sum::<i128>();
-    if sum == 0 {
-        if let Some(first) = shares.first_mut() {
-            *first = rest;
-        }
-    } else {
-        order.into_iter().take(usize::try_from(rest).ok()?).for_each(|i| shares[i] += 1);
-    }
-    shares.into_iter().map(|s| i64::try_from(s).ok().map(Money::from_nanos)).collect()
+    let weights: Vec<u128> = weights.iter().map(|w| u128::try_from(*w).ok()).collect::<Option<_>>()?;
+    let first = || (0..weights.len()).map(|i| if i == 0 { whole } else { Money::ZERO }).collect();
+    Some(divide_money(whole, &weights).unwrap_or_else(first))
 }
 
 #[cfg(test)]
